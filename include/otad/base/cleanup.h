@@ -17,7 +17,7 @@
 
 #define OTA_CLEANUP(fn) __attribute__((cleanup(fn)))
 #define OTA_MUST_CHECK __attribute__((warn_unused_result))
-#define OTA_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define OTA_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 #define OTA_DEFINE_CLEANUP(type, fn)                                           \
 	static inline void fn##p(type *p)                                      \

@@ -59,8 +59,8 @@ bool json_string_has_nul(struct json_object *string);
  * Building. json_add_*() copy their value and return false when out of memory
  * (the object stays valid). json_add() takes `value` even when it fails.
  */
-struct json_object *json_object(void) OTA_MUST_CHECK;
-struct json_object *json_array(void) OTA_MUST_CHECK;
+struct json_object *json_new_object(void) OTA_MUST_CHECK;
+struct json_object *json_new_array(void) OTA_MUST_CHECK;
 bool json_add(struct json_object *object, const char *key,
 	      struct json_object *value);
 bool json_add_string(struct json_object *object, const char *key,
