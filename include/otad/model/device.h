@@ -61,9 +61,22 @@ struct module_settings {
 	uint64_t timeout_ms; /* Timeout= of a command or handler */
 };
 
+/* What is configured when the key is left out. */
+#define MODULE_KEEP_DEFAULT 2
+#define MODULE_HEALTH_PERIOD_DEFAULT_MS (10 * 1000)
+#define MODULE_TIMEOUT_DEFAULT_MS (10 * 60 * 1000)
+
+/*
+ * Copies `name`; everything else has its default. The caller owns the first
+ * reference. NULL: out of memory.
+ */
+struct module_settings *module_settings_new(const char *name,
+					    enum installer_type type)
+	OTA_MUST_CHECK;
 struct module_settings *module_settings_ref(struct module_settings *settings);
 /* Accepts NULL, always returns NULL. */
 struct module_settings *module_settings_unref(struct module_settings *settings);
+OTA_DEFINE_CLEANUP(struct module_settings *, module_settings_unref)
 
 struct module {
 	struct module_settings *settings; /* a reference */
@@ -86,11 +99,16 @@ struct device {
 struct device *device_new(const char *name, const char *class_name) OTA_MUST_CHECK;
 struct device *device_free(struct device *device);
 OTA_DEFINE_CLEANUP(struct device *, device_free)
+/* Copies both; a key that is there already gets the new value. */
 bool device_add_key(struct device *device, const char *key, const char *value);
-/* Takes a reference of its own. */
+/*
+ * Takes a reference of its own. A module of that name keeps its version and
+ * gets the new settings. False: out of memory.
+ */
 bool device_add_module(struct device *device, struct module_settings *settings);
 /* NULL when there is none. */
 struct module *device_find_module(const struct device *device, const char *name);
+/* Copies `version`; NULL: unknown. False: out of memory, nothing changed. */
 bool module_set_version(struct module *module, const char *version);
 /* The running version as reported: "0" when unknown. */
 const char *module_version(const struct module *module);
@@ -100,7 +118,10 @@ struct inventory;
 struct inventory *inventory_new(void) OTA_MUST_CHECK;
 struct inventory *inventory_free(struct inventory *inventory);
 OTA_DEFINE_CLEANUP(struct inventory *, inventory_free)
-/* Takes `device` on success. busy: name or address taken already. */
+/*
+ * Takes `device` on success; its name and address must not change from then
+ * on. busy: name or address taken already.
+ */
 bool inventory_add(struct inventory *inventory, struct device *device,
 		   struct ota_error *err) OTA_MUST_CHECK;
 /* Removes and frees; false when there was none. */

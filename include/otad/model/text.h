@@ -1,0 +1,11 @@
+#pragma once
+
+/* What text from outside must pass before it is shown, stored or compared. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Shortest forms only, no surrogates, nothing beyond U+10FFFF. */
+bool text_is_utf8(const char *text, size_t size);
+/* A byte below 0x20, NUL and tab included, or 0x7F. */
+bool text_has_control(const char *text, size_t size);
