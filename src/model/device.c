@@ -211,3 +211,28 @@ const char *module_version(const struct module *module)
 {
 	return module->version ? module->version : "0";
 }
+
+struct device *device_copy(const struct device *device)
+{
+	OTA_CLEANUP(device_freep) struct device *copy =
+		device_new(device->name, device->class_name);
+
+	if (!copy)
+		return NULL;
+	copy->registered = device->registered;
+	if (device->address && !replace_string(&copy->address, device->address))
+		return NULL;
+	for (size_t i = 0; i < device->n_keys; i++) {
+		if (!device_add_key(copy, device->keys[i].key,
+				    device->keys[i].value))
+			return NULL;
+	}
+	for (size_t i = 0; i < device->n_modules; i++) {
+		const struct module *module = &device->modules[i];
+
+		if (!device_add_module(copy, module->settings) ||
+		    !module_set_version(&copy->modules[i], module->version))
+			return NULL;
+	}
+	return OTA_TAKE(copy);
+}

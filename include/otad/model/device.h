@@ -97,6 +97,8 @@ struct device {
 
 /* Takes nothing, copies `name` and `class_name`. NULL: out of memory. */
 struct device *device_new(const char *name, const char *class_name) OTA_MUST_CHECK;
+/* Everything but `owner_data`; settings are shared. NULL: out of memory. */
+struct device *device_copy(const struct device *device) OTA_MUST_CHECK;
 struct device *device_free(struct device *device);
 OTA_DEFINE_CLEANUP(struct device *, device_free)
 /* Copies both; a key that is there already gets the new value. */
