@@ -227,6 +227,11 @@ static void digests_tell_artifacts_apart(void **state)
 	assert_false(offer_same_job(a, b)); /* one the same, one not */
 	b->md5 = (struct digest){ 0 };
 	assert_true(offer_same_job(a, b));
+	assert_true(digest_set(&b->md5, DIGEST_MD5, MD5));
+	b->sha256.hex[0] ^= 1;
+	assert_false(offer_same_job(a, b)); /* and the other way round */
+	b->sha256.hex[0] ^= 1;
+	b->md5 = (struct digest){ 0 };
 	a->sha256 = (struct digest){ 0 };
 	assert_false(offer_same_job(a, b)); /* none in common */
 	a->md5 = (struct digest){ 0 };
