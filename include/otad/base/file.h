@@ -16,14 +16,22 @@
 /*
  * Reads a whole regular file of at most `max_bytes`, NUL-terminated (the NUL
  * is not counted in `*ret_size`). Returns owned, or NULL with `err` set:
- * not-found when there is none, protocol-error when it is larger, not
- * regular, or a symbolic link leads out (O_NOFOLLOW on the last component
- * when `nofollow`).
+ * not-found when there is none, protocol-error when it is larger or not
+ * regular. Never blocks on a FIFO.
  */
 char *file_read(const char *path, size_t max_bytes, size_t *ret_size,
 		struct ota_error *err) OTA_MUST_CHECK;
+/* The same, but a `path` that is a symbolic link is a protocol-error. */
+char *file_read_nofollow(const char *path, size_t max_bytes, size_t *ret_size,
+			 struct ota_error *err) OTA_MUST_CHECK;
 
-/* Replaces `path` durably: `path`.tmp is written, synced, renamed, synced. */
+/*
+ * Replaces `path` durably: `path`.tmp is written, synced, renamed, synced.
+ * `mode` is exact, whatever the umask. On failure `path` is what it was and
+ * `path`.tmp is gone; after a power cut a `path`.tmp may be left over, which
+ * nobody needs and the next write replaces. (When only the last sync fails,
+ * `path` is new but may come back old.)
+ */
 bool file_write(const char *path, const void *data, size_t size, mode_t mode,
 		struct ota_error *err) OTA_MUST_CHECK;
 /* The same without waiting for the disk: atomic, but not durable. */
@@ -41,13 +49,17 @@ bool file_link(const char *from, const char *to, struct ota_error *err)
 /* fsync(2) of the directory that holds `path`. */
 bool file_sync_parent(const char *path, struct ota_error *err) OTA_MUST_CHECK;
 
-/* mkdir -p with `mode` for what is made; parents synced. */
+/* mkdir -p, `mode` (exact) for what is made; it and its parent synced. */
 bool file_make_dirs(const char *path, mode_t mode, struct ota_error *err)
 	OTA_MUST_CHECK;
 
 bool file_exists(const char *path);
 /* 0 when there is none. */
 uint64_t file_size_bytes(const char *path);
+/*
+ * Whether rename(2) can move between where `a` and `b` lie, or would lie: one
+ * file system, and one mount of it. False when either cannot be examined.
+ */
 bool file_same_fs(const char *a, const char *b);
 /* Bytes an unprivileged writer may still use where `path` (or its nearest
  * existing parent) lies; statvfs(3). */
@@ -58,7 +70,8 @@ bool file_free_bytes(const char *path, uint64_t *ret_bytes,
  * Mode, owner, then extended attributes of `from` onto `to_fd`, in the order
  * that keeps setuid and security.capability (library-notes, section 4).
  * Attributes the file system of `to_fd` cannot hold are an error, except
- * "security.selinux" and "system.posix_acl_*" on ENOTSUP.
+ * "security.selinux" and "system.posix_acl_*" on ENOTSUP. "security.ima" and
+ * "security.evm" are left out: they sign the old content.
  */
 bool file_copy_metadata(const char *from, int to_fd, struct ota_error *err)
 	OTA_MUST_CHECK;
@@ -75,6 +88,8 @@ int file_lock(const char *path, struct ota_error *err) OTA_MUST_CHECK;
 
 /*
  * Any text as one safe file name: bytes outside [A-Za-z0-9_-] and '.' beyond
- * the first place become %XX. Returns owned, or NULL when out of memory.
+ * the first place become %XX; the empty text becomes "%"; beyond 200 bytes the
+ * rest becomes a hash. Different texts give different names (long ones: all
+ * but surely). Returns owned, or NULL when out of memory.
  */
 char *file_name_escape(const char *text) OTA_MUST_CHECK;
