@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "json-scan.h"
+#include "otad/base/utf8.h"
 
 #define DELETE 0x7F
 
@@ -40,7 +40,7 @@ void clean_text(char *text, bool was_cut)
 	unsigned char *end = at + strlen(text);
 
 	while (at < end) {
-		size_t length = json_utf8_length(at, end);
+		size_t length = utf8_length(at, end);
 
 		if (length == 0 && was_cut && is_begun(at, end)) {
 			*at = '\0';

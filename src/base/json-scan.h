@@ -48,10 +48,3 @@ enum json_token json_scan_next(struct json_scan *scan);
  * U+0000 equals none that a program asks for.
  */
 enum json_token json_scan_next_key(struct json_scan *scan);
-
-/*
- * Bytes of the UTF-8 character (RFC 3629: no overlong forms, no surrogates,
- * nothing above U+10FFFF) that begins at `at`; 0 when there is none before
- * `end`.
- */
-size_t json_utf8_length(const unsigned char *at, const unsigned char *end);

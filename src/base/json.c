@@ -5,7 +5,7 @@
 
 #include <json-c/json.h>
 
-#include "json-scan.h"
+#include "otad/base/utf8.h"
 
 /* U+FFFD, what stands for a byte that is no UTF-8. */
 #define REPLACEMENT "\xEF\xBF\xBD"
@@ -102,7 +102,7 @@ static size_t valid_bytes(const char *text)
 	size_t bytes = 0;
 
 	while (at < end) {
-		size_t length = json_utf8_length(at, end);
+		size_t length = utf8_length(at, end);
 
 		bytes += length ? length : REPLACEMENT_BYTES;
 		at += length ? length : 1;
@@ -116,7 +116,7 @@ static void make_valid(const char *text, char *out)
 	const unsigned char *end = at + strlen(text);
 
 	while (at < end) {
-		size_t length = json_utf8_length(at, end);
+		size_t length = utf8_length(at, end);
 
 		if (length) {
 			memcpy(out, at, length);
