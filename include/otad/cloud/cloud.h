@@ -34,7 +34,10 @@ struct cloud_traits {
 	uint64_t progress_gap_ms;   /* least time between progress messages */
 	bool gap_holds_states;	    /* state changes wait for the gap too */
 	bool needs_online;	    /* REPORT_ONLINE before a sub-device speaks */
-	bool rejects_per_minute;    /* reserved for platforms that want rejects told */
+	bool download_to_100;	    /* shows the download's percentage, not the
+				     * overall one (tencent) */
+	bool tells_installed;	    /* wants `succeeded` for an offer of the version
+				     * that runs already (hanqi) */
 };
 
 struct cloud_options {
@@ -176,3 +179,13 @@ typedef bool (*cloud_publish_fn)(void *user_data,
 bool cloud_encode(const struct cloud *cloud, const struct inventory *inventory,
 		  const struct report *report, cloud_publish_fn publish,
 		  void *user_data, struct ota_error *err) OTA_MUST_CHECK;
+
+/*
+ * Tells of a reject that is `reportable`: the platform's one failure message
+ * (section 1.4). At most one a minute per device is the caller's to keep.
+ */
+bool cloud_encode_reject(const struct cloud *cloud,
+			 const struct inventory *inventory,
+			 const struct cloud_message *message, int64_t now_ms,
+			 uint32_t sequence, cloud_publish_fn publish,
+			 void *user_data, struct ota_error *err) OTA_MUST_CHECK;
