@@ -34,7 +34,10 @@ struct loop *loop_new(struct ota_error *err) OTA_MUST_CHECK;
 struct loop *loop_free(struct loop *loop);
 OTA_DEFINE_CLEANUP(struct loop *, loop_free)
 
-/* Runs until loop_exit(); returns its code, or 1 with `err` set. */
+/*
+ * Runs until loop_exit(); returns its code, or 1 with `err` set. Returns at
+ * once when loop_exit() came before; may be run again after that.
+ */
 int loop_run(struct loop *loop, struct ota_error *err);
 /* Dispatches at most one round, waiting up to `timeout_ms`. For tests. */
 bool loop_run_once(struct loop *loop, unsigned timeout_ms,
@@ -50,6 +53,7 @@ int64_t loop_wall_ms(const struct loop *loop);
 struct loop_source *loop_add_io(struct loop *loop, int fd, uint32_t events,
 				loop_io_fn on_io, void *user_data,
 				struct ota_error *err) OTA_MUST_CHECK;
+/* 0: nothing is watched, a hang-up neither, until events are set again. */
 bool loop_source_set_events(struct loop_source *source, uint32_t events,
 			    struct ota_error *err) OTA_MUST_CHECK;
 
@@ -76,12 +80,25 @@ struct loop_source *loop_add_signal(struct loop *loop, int signal_number,
 				    loop_signal_fn on_signal, void *user_data,
 				    struct ota_error *err) OTA_MUST_CHECK;
 
-/* Reaps `pid` when it ends, then calls back once. */
+/*
+ * Calls back once when `pid`, a child of ours, has ended, and reaps it right
+ * after that: inside the callback its number still belongs to nobody else, nor
+ * does that of its process group.
+ */
 struct loop_source *loop_add_child(struct loop *loop, pid_t pid,
 				   loop_child_fn on_exit, void *user_data,
 				   struct ota_error *err) OTA_MUST_CHECK;
+/*
+ * Takes `child`, not to be used any more: reaped when it ends, without calling
+ * back, so that a child nobody waits for leaves no zombie. Accepts NULL.
+ */
+void loop_child_abandon(struct loop_source *child);
 
-/* Accepts NULL; always returns NULL. Does not close descriptors. */
+/*
+ * Accepts NULL; always returns NULL. Does not close descriptors; free the
+ * source of a descriptor before that is closed. The child of a child source
+ * goes on, and is not reaped.
+ */
 struct loop_source *loop_source_free(struct loop_source *source);
 OTA_DEFINE_CLEANUP(struct loop_source *, loop_source_free)
 
