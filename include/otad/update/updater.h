@@ -26,7 +26,8 @@ struct updater_options {
 	struct config *config;	       /* referenced */
 	struct fetcher *fetcher;       /* borrowed */
 	const struct mqtt_resolver *resolver; /* borrowed */
-	struct install_self self;      /* strings copied */
+	struct install_self self;      /* borrowed */
+	bool launched;		       /* otad-launch started us and judges trials */
 	/* Everything is flushed: execv(2) now. Returns only when that failed,
 	 * with `err` filled. */
 	void (*exec_self)(void *user_data, const char *path,

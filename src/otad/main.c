@@ -1,0 +1,11 @@
+#include "daemon.h"
+
+int main(int argc, char *argv[])
+{
+	struct options options;
+	int status;
+
+	if (!options_parse(argc, argv, &options, &status))
+		return status;
+	return daemon_main(&options, argv);
+}

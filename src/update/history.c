@@ -1,0 +1,233 @@
+#include "history.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "otad/base/file.h"
+#include "otad/base/json.h"
+
+#include "job.h"
+#include "store.h"
+
+#define HISTORY_MODE 0600
+/* Where the same job would stand after a power cut: at the end. */
+#define TAIL_BYTES 8192
+
+static char *history_path(const struct store *store)
+{
+	char *path;
+
+	return asprintf(&path, "%s/history.jsonl", store->dir) < 0 ? NULL : path;
+}
+
+static bool add_text(struct json_object *json, const char *key, const char *value)
+{
+	return !value || json_add_string(json, key, value);
+}
+
+static struct json_object *make_line(const struct job *job)
+{
+	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
+
+	if (!json || !json_add_string(json, "job", job->id) ||
+	    !json_add_string(json, "device", job->offer->device) ||
+	    !json_add_string(json, "module", job->offer->module) ||
+	    !json_add_string(json, "version", job->offer->version) ||
+	    !add_text(json, "old_version", job->old_version) ||
+	    !json_add_string(json, "state", job_state_name(job->state)) ||
+	    !json_add_string(json, "error", ota_error_kind_name(job->cause)) ||
+	    !add_text(json, "message", job->cause_text) ||
+	    !json_add_int(json, "started_ms", job->created_ms) ||
+	    !json_add_int(json, "ended_ms", job->changed_ms) ||
+	    !json_add_int(json, "bytes", (int64_t)job->bytes))
+		return NULL;
+	return OTA_TAKE(json);
+}
+
+static char *read_all(const char *path, size_t *ret_size, struct ota_error *err)
+{
+	char *text;
+
+	*ret_size = 0;
+	if (!file_exists(path)) {
+		text = strdup("");
+		if (!text)
+			ota_fail_memory(err, "reading the history");
+		return text;
+	}
+	return file_read(path, 2 * HISTORY_MAX_BYTES, ret_size, err);
+}
+
+static bool drop_older_half(const char *path, struct ota_error *err)
+{
+	size_t size;
+	OTA_CLEANUP(freep) char *text = read_all(path, &size, err);
+	char *half;
+
+	if (!text)
+		return false;
+	half = memchr(text + size / 2, '\n', size - size / 2);
+	half = half ? half + 1 : text + size;
+	return file_write(path, half, (size_t)(text + size - half), HISTORY_MODE,
+			  err);
+}
+
+/* Where the next line begins: after the last whole one. */
+static bool find_end(int fd, const char *id, off_t *ret_end, bool *ret_there,
+		     struct ota_error *err)
+{
+	char tail[TAIL_BYTES + 1];
+	off_t size = lseek(fd, 0, SEEK_END);
+	off_t start = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
+	ssize_t n;
+	char *last;
+
+	if (size < 0)
+		return ota_fail_errno(err, errno, "history.jsonl");
+	n = pread(fd, tail, TAIL_BYTES, start);
+	if (n < 0)
+		return ota_fail_errno(err, errno, "history.jsonl");
+	tail[n] = '\0';
+	last = memrchr(tail, '\n', (size_t)n);
+	*ret_end = last ? start + (last - tail) + 1 : start;
+	if (last)
+		last[1] = '\0';
+	*ret_there = last && strstr(tail, id);
+	return true;
+}
+
+static bool write_line(int fd, const char *text, off_t end,
+		       struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *line = NULL;
+	int size = asprintf(&line, "%s\n", text);
+
+	if (size < 0)
+		return ota_fail_memory(err, "writing the history");
+	if (ftruncate(fd, end) < 0)
+		return ota_fail_errno(err, errno, "history.jsonl");
+	if (pwrite(fd, line, (size_t)size, end) != size || fdatasync(fd) < 0)
+		return ota_fail_errno(err, errno ? errno : ENOSPC,
+				      "write history.jsonl");
+	return true;
+}
+
+bool history_append(const struct store *store, const struct job *job,
+		    struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *path = history_path(store);
+	OTA_CLEANUP(json_freep) struct json_object *json = make_line(job);
+	const char *text = json ? json_text(json) : NULL;
+	bool there;
+	off_t end;
+
+	if (!path || !text)
+		return ota_fail_memory(err, "writing the history");
+	if (file_size_bytes(path) > HISTORY_MAX_BYTES &&
+	    !drop_older_half(path, err))
+		return false;
+
+	OTA_CLEANUP(close_fdp) int fd =
+		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		     HISTORY_MODE);
+
+	if (fd < 0)
+		return ota_fail_errno(err, errno, "open %s", path);
+	if (!find_end(fd, job->id, &end, &there, err))
+		return false;
+	return there || write_line(fd, text, end, err);
+}
+
+static bool show_line(const char *line, size_t size, history_fn fn,
+		      void *user_data)
+{
+	enum json_fault fault;
+	OTA_CLEANUP(json_freep) struct json_object *json =
+		json_parse(line, size, JSON_MAX_BYTES, &fault);
+	const char *error = json_get_string(json, "error");
+	const char *state = json_get_string(json, "state");
+	struct history_entry entry = {
+		.job = json_get_string(json, "job"),
+		.device = json_get_string(json, "device"),
+		.module = json_get_string(json, "module"),
+		.version = json_get_string(json, "version"),
+		.old_version = json_get_string(json, "old_version"),
+		.message = json_get_string(json, "message"),
+		.started_ms = json_get_int(json, "started_ms", 0),
+		.ended_ms = json_get_int(json, "ended_ms", 0),
+		.bytes = (uint64_t)json_get_int(json, "bytes", 0),
+	};
+
+	if (!entry.job || !entry.device || !entry.module || !entry.version ||
+	    !state || !job_state_parse(state, &entry.state))
+		return true;
+	if (!error || !ota_error_kind_parse(error, &entry.error))
+		entry.error = OTA_ERROR_NONE;
+	return fn(&entry, user_data);
+}
+
+/* The start of the last `count` lines of `size` bytes that end in LF. */
+static const char *last_lines(const char *text, size_t size, size_t count)
+{
+	const char *at = text + size;
+
+	while (count > 0 && at > text) {
+		const char *end = at - 1;
+		const char *before = memrchr(text, '\n', (size_t)(end - text));
+
+		at = before ? before + 1 : text;
+		count--;
+	}
+	return at;
+}
+
+bool history_read(const struct store *store, size_t count, history_fn fn,
+		  void *user_data, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *path = history_path(store);
+	OTA_CLEANUP(freep) char *text = NULL;
+	const char *at, *end;
+	size_t size;
+
+	if (!path)
+		return ota_fail_memory(err, "reading the history");
+	text = read_all(path, &size, err);
+	if (!text)
+		return false;
+	end = memrchr(text, '\n', size);
+	if (!end)
+		return true;
+	size = (size_t)(end + 1 - text);
+	for (at = last_lines(text, size, count); at < text + size;) {
+		const char *newline = memchr(at, '\n', (size_t)(text + size - at));
+
+		if (!show_line(at, (size_t)(newline - at), fn, user_data))
+			return true;
+		at = newline + 1;
+	}
+	return true;
+}
+
+static bool count_entry(const struct history_entry *entry, void *user_data)
+{
+	struct history_totals *totals = user_data;
+
+	totals->succeeded += entry->state == JOB_STATE_SUCCEEDED;
+	totals->failed += entry->state == JOB_STATE_FAILED;
+	totals->rolled_back += entry->state == JOB_STATE_ROLLED_BACK;
+	totals->bytes += entry->bytes;
+	return true;
+}
+
+bool history_count(const struct store *store, struct history_totals *ret,
+		   struct ota_error *err)
+{
+	struct history_totals totals = { 0 };
+
+	if (!history_read(store, SIZE_MAX, count_entry, &totals, err))
+		return false;
+	*ret = totals;
+	return true;
+}

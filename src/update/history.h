@@ -1,0 +1,30 @@
+#pragma once
+
+/*
+ * history.jsonl: one line for each ended job, oldest first, bounded. A torn
+ * last line (power cut) is skipped and written over.
+ */
+
+#include "otad/base/error.h"
+#include "otad/update/updater.h"
+
+#include <stdbool.h>
+
+struct job;
+struct store;
+
+/* Beyond it the older half goes. */
+#define HISTORY_MAX_BYTES (512 * 1024)
+
+/* Appends and syncs. A job that stands there already is not repeated. */
+bool history_append(const struct store *store, const struct job *job,
+		    struct ota_error *err) OTA_MUST_CHECK;
+bool history_read(const struct store *store, size_t count, history_fn fn,
+		  void *user_data, struct ota_error *err) OTA_MUST_CHECK;
+
+struct history_totals {
+	uint64_t succeeded, failed, rolled_back, bytes;
+};
+/* Counts of what is still in the file. */
+bool history_count(const struct store *store, struct history_totals *ret,
+		   struct ota_error *err) OTA_MUST_CHECK;

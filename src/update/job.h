@@ -1,0 +1,84 @@
+#pragma once
+
+/*
+ * A job: one offer being carried out for one module (design.md, section 4).
+ * What of it survives a power cut is its file, jobs/ID.json.
+ */
+
+#include "otad/base/error.h"
+#include "otad/install/installer.h"
+#include "otad/model/device.h"
+#include "otad/model/job-state.h"
+#include "otad/model/offer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct artifact_user;
+struct fetch_text;
+struct job_rule;
+struct json_object;
+struct loop_source;
+struct updater;
+
+#define JOB_ID_SIZE 17 /* 16 hex digits */
+/* A verified artifact that vanishes so often will vanish again. */
+#define JOB_MAX_REFETCHES 3
+
+struct job {
+	struct updater *updater; /* borrowed */
+	struct job *next;	 /* the updater's list */
+
+	/* Recorded. */
+	char id[JOB_ID_SIZE];
+	enum job_state state;
+	struct offer *offer;
+	char *old_version;     /* NULL: unknown */
+	struct offer *waiting; /* the newest of later offers for the module */
+	bool approved;	       /* an operator let it start */
+	bool undoing;	       /* the way back has begun */
+	enum ota_error_kind cause; /* why it failed, or is being undone */
+	char *cause_text;	   /* NULL: none */
+	int64_t created_ms, changed_ms; /* wall time */
+	unsigned overall_percent;	/* last shown */
+	uint64_t bytes;			/* downloaded */
+	int told_percent; /* of the download, to the cloud; -1: none yet */
+	unsigned refetches; /* times the artifact was lost after its download */
+
+	/* Of this run only. */
+	struct module_settings *settings; /* a reference */
+	struct artifact_user *artifact;
+	struct installation *installation;
+	struct fetch_text *signature;
+	struct loop_source *deadline;
+	struct loop_source *retry;
+	unsigned undo_attempts;
+	unsigned record_attempts;
+	const struct job_rule *unrecorded; /* a step the disk has not taken yet */
+	unsigned download_percent;
+	uint64_t total_bytes, bytes_per_second;
+	uint64_t told_ms, property_told_ms;
+	const char *hold_reason; /* why it waits; static text, NULL: it does not */
+	bool gate_waiting; /* verified, waits for its turn to install */
+	bool remove_device;  /* its device goes when this ends */
+	bool artifact_fresh; /* verified by this process */
+	bool recorded;	/* has a file */
+};
+
+/* Takes nothing: copies the offer, references `settings`. */
+struct job *job_new(struct updater *updater, const struct offer *offer,
+		    struct module_settings *settings, const char *old_version,
+		    struct ota_error *err) OTA_MUST_CHECK;
+struct job *job_free(struct job *job);
+OTA_DEFINE_CLEANUP(struct job *, job_free)
+
+/* Why it failed or goes back; the first cause stays. */
+void job_set_cause(struct job *job, const struct ota_error *cause);
+
+struct json_object *job_to_json(const struct job *job) OTA_MUST_CHECK;
+/* Without settings: the caller knows them. protocol-error for nonsense. */
+struct job *job_from_json(struct updater *updater, struct json_object *json,
+			  struct ota_error *err) OTA_MUST_CHECK;
+
+/* Between the first touch of the target and the end of the trial. */
+bool job_is_installing(const struct job *job);

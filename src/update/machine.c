@@ -1,0 +1,315 @@
+#include "machine.h"
+
+#include "otad/base/log.h"
+#include "otad/base/loop.h"
+
+#include "job.h"
+#include "runner.h"
+#include "updater-private.h"
+
+#define MINUTE_MS (60 * 1000ULL)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+
+/* Nobody let it start: the cloud will offer it again if it still wants it. */
+#define AVAILABLE_DEADLINE_MS (30 * DAY_MS)
+/* A 4 GiB artifact at 8 KiB/s. */
+#define DOWNLOAD_DEADLINE_MS (7 * DAY_MS)
+/* Hashing and, above all, waiting for other modules' trials. */
+#define VERIFY_DEADLINE_MS DAY_MS
+#define COPY_DEADLINE_MS HOUR_MS
+/* A file that cannot be written now may be writable soon. */
+#define RECORD_RETRY_MS 1000ULL
+#define RECORD_RETRY_MAX_MS (60 * 1000ULL)
+
+static bool always(const struct job *job)
+{
+	return true;
+}
+
+static bool is_forward(const struct job *job)
+{
+	return !job->undoing;
+}
+
+static bool is_undoing(const struct job *job)
+{
+	return job->undoing;
+}
+
+static bool is_untouched(const struct job *job)
+{
+	return !job->undoing && !runner_has_swapped(job);
+}
+
+static bool has_swapped(const struct job *job)
+{
+	return !job->undoing && runner_has_swapped(job);
+}
+
+#define RULE(state, event, guard, action, next)                                \
+	{ JOB_STATE_##state, JOB_EVENT_##event, guard, action,                 \
+	  JOB_STATE_##next,  #guard,		#action }
+
+static const struct job_rule rules[] = {
+	RULE(AVAILABLE, ALLOWED, always, start_download, DOWNLOADING),
+	RULE(AVAILABLE, FAILED, always, end_job, FAILED),
+
+	RULE(DOWNLOADING, FETCHED, always, start_verify, VERIFYING),
+	RULE(DOWNLOADING, FAILED, always, end_job, FAILED),
+
+	RULE(VERIFYING, VERIFIED, always, start_backup, BACKING_UP),
+	RULE(VERIFYING, LOST, always, start_download, DOWNLOADING),
+	RULE(VERIFYING, FAILED, always, end_job, FAILED),
+
+	RULE(BACKING_UP, BACKED_UP, always, start_install, INSTALLING),
+	RULE(BACKING_UP, FAILED, always, end_job, FAILED),
+
+	RULE(INSTALLING, INSTALLED, is_forward, start_restart, RESTARTING),
+	RULE(INSTALLING, FAILED, is_untouched, end_job, FAILED),
+	RULE(INSTALLING, FAILED, has_swapped, start_undo, INSTALLING),
+	RULE(INSTALLING, FAILED, is_undoing, retry_undo, INSTALLING),
+	RULE(INSTALLING, UNDONE, is_undoing, end_job, ROLLED_BACK),
+	RULE(INSTALLING, ABANDONED, is_undoing, end_job, FAILED),
+
+	RULE(RESTARTING, RESTARTED, is_forward, start_confirm, CONFIRMING),
+	RULE(RESTARTING, FAILED, is_forward, start_undo, RESTARTING),
+	RULE(RESTARTING, FAILED, is_undoing, retry_undo, RESTARTING),
+	RULE(RESTARTING, UNDONE, is_undoing, end_job, ROLLED_BACK),
+	RULE(RESTARTING, ABANDONED, is_undoing, end_job, FAILED),
+
+	RULE(CONFIRMING, CONFIRMED, is_forward, end_job, SUCCEEDED),
+	RULE(CONFIRMING, FAILED, is_forward, start_undo, CONFIRMING),
+	RULE(CONFIRMING, FAILED, is_undoing, retry_undo, CONFIRMING),
+	RULE(CONFIRMING, UNDONE, is_undoing, end_job, ROLLED_BACK),
+	RULE(CONFIRMING, ABANDONED, is_undoing, end_job, FAILED),
+};
+
+const struct job_rule *job_rules(size_t *ret_count)
+{
+	*ret_count = OTA_ARRAY_SIZE(rules);
+	return rules;
+}
+
+const char *job_event_name(enum job_event event)
+{
+	static const char *const names[] = {
+		[JOB_EVENT_ALLOWED] = "allowed",
+		[JOB_EVENT_FETCHED] = "fetched",
+		[JOB_EVENT_VERIFIED] = "verified",
+		[JOB_EVENT_LOST] = "lost",
+		[JOB_EVENT_BACKED_UP] = "backed up",
+		[JOB_EVENT_INSTALLED] = "installed",
+		[JOB_EVENT_RESTARTED] = "restarted",
+		[JOB_EVENT_CONFIRMED] = "confirmed",
+		[JOB_EVENT_FAILED] = "failed",
+		[JOB_EVENT_UNDONE] = "undone",
+		[JOB_EVENT_ABANDONED] = "abandoned",
+	};
+
+	return event < JOB_EVENT_COUNT ? names[event] : "";
+}
+
+uint64_t job_deadline_ms(const struct job *job, enum job_state state)
+{
+	switch (state) {
+	case JOB_STATE_AVAILABLE:
+		return AVAILABLE_DEADLINE_MS;
+	case JOB_STATE_DOWNLOADING:
+		return DOWNLOAD_DEADLINE_MS;
+	case JOB_STATE_VERIFYING:
+		return VERIFY_DEADLINE_MS;
+	case JOB_STATE_BACKING_UP:
+		return COPY_DEADLINE_MS;
+	case JOB_STATE_INSTALLING:
+	case JOB_STATE_RESTARTING:
+		/* A command is bounded by Timeout=; copying comes on top. */
+		return COPY_DEADLINE_MS + job->settings->timeout_ms;
+	case JOB_STATE_CONFIRMING:
+		return job->updater->config->update.confirm_timeout_ms;
+	case JOB_STATE_IDLE:
+	case JOB_STATE_SUCCEEDED:
+	case JOB_STATE_FAILED:
+	case JOB_STATE_ROLLED_BACK:
+	case JOB_STATE_COUNT:
+		break;
+	}
+	return LOOP_NEVER;
+}
+
+static const struct job_rule *find_rule(const struct job *job,
+					enum job_event event)
+{
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(rules); i++)
+		if (rules[i].state == job->state && rules[i].event == event &&
+		    rules[i].guard(job))
+			return &rules[i];
+	return NULL;
+}
+
+static void on_deadline(struct loop_source *source, void *user_data)
+{
+	struct job *job = user_data;
+	enum ota_error_kind kind = job->state == JOB_STATE_CONFIRMING ?
+					   OTA_ERROR_HEALTH_CHECK_FAILED :
+					   OTA_ERROR_TIMEOUT;
+	struct ota_error err;
+
+	ota_fail(&err, kind, "%s took longer than %llu s",
+		 job_state_name(job->state),
+		 (unsigned long long)(job_deadline_ms(job, job->state) / 1000));
+	job_fail(job, &err);
+}
+
+/* Every state ends, whatever its work does. */
+static void arm_deadline(struct job *job)
+{
+	uint64_t delay_ms = job_deadline_ms(job, job->state);
+	struct ota_error err;
+
+	if (job->undoing)
+		delay_ms = COPY_DEADLINE_MS + job->settings->timeout_ms;
+	if (job->deadline) {
+		loop_timer_set(job->deadline, delay_ms);
+		return;
+	}
+	if (delay_ms == LOOP_NEVER)
+		return;
+	job->deadline = loop_add_timer(job->updater->loop, delay_ms, on_deadline,
+				       job, &err);
+	if (!job->deadline)
+		log_error(NULL, "job %s has no deadline: %s", job->id, err.text);
+}
+
+static void enter(struct job *job, const struct job_rule *rule);
+
+static void on_record_retry(struct loop_source *source, void *user_data)
+{
+	struct job *job = user_data;
+
+	enter(job, job->unrecorded);
+}
+
+/*
+ * The disk does not take the new state. Before the target is touched, giving up
+ * is safe and frees room; after, the only way is to wait until it does.
+ */
+static void cannot_record(struct job *job, const struct job_rule *rule,
+			  const struct ota_error *err)
+{
+	uint64_t delay_ms = RECORD_RETRY_MS << job->record_attempts;
+	struct ota_error ignored;
+
+	if (job->record_attempts == 0)
+		log_error(&(struct log_context){ .job = job->id },
+			  "Cannot record job %s: %s; make room, it is tried again",
+			  job->id, err->text);
+	if (delay_ms < RECORD_RETRY_MAX_MS)
+		job->record_attempts++;
+	else
+		delay_ms = RECORD_RETRY_MAX_MS;
+	job->unrecorded = rule;
+	loop_source_free(job->retry);
+	job->retry = loop_add_timer(job->updater->loop, delay_ms,
+				    on_record_retry, job, &ignored);
+	if (!job->retry)
+		log_error(NULL, "job %s: %s", job->id, ignored.text);
+}
+
+static bool is_before_swap(enum job_state state)
+{
+	return state < JOB_STATE_INSTALLING;
+}
+
+static void give_up(struct job *job, const struct ota_error *err)
+{
+	job_set_cause(job, err);
+	job->unrecorded = NULL;
+	job->state = JOB_STATE_FAILED;
+	runner_free_room(job);
+	updater_job_changed(job);
+	end_job(job);
+}
+
+static void enter(struct job *job, const struct job_rule *rule)
+{
+	enum job_state before = job->state;
+	struct ota_error err;
+
+	job->retry = loop_source_free(job->retry);
+	job->unrecorded = NULL;
+	job->state = rule->next;
+	if (rule->action == start_undo)
+		job->undoing = true;
+	job->changed_ms = loop_wall_ms(job->updater->loop);
+	job->overall_percent = job_overall_percent(
+		job->state, job->download_percent, job->overall_percent);
+	if (!runner_record(job, &err)) {
+		if (is_before_swap(before)) {
+			give_up(job, &err);
+			return;
+		}
+		job->state = before;
+		cannot_record(job, rule, &err);
+		return;
+	}
+	job->record_attempts = 0;
+	arm_deadline(job);
+	if (job->state != before)
+		updater_job_changed(job);
+	rule->action(job);
+}
+
+void job_handle(struct job *job, enum job_event event)
+{
+	const struct job_rule *rule = find_rule(job, event);
+
+	if (!rule || job->unrecorded) {
+		log_debug(&(struct log_context){ .job = job->id },
+			  "Job %s: late \"%s\" while %s", job->id,
+			  job_event_name(event), job_state_name(job->state));
+		return;
+	}
+	enter(job, rule);
+}
+
+void job_fail(struct job *job, const struct ota_error *cause)
+{
+	/* The way back has its own errors; the first cause is what is told. */
+	job_set_cause(job, cause);
+	job_handle(job, JOB_EVENT_FAILED);
+}
+
+static void (*resume_action(const struct job *job))(struct job *)
+{
+	if (job->undoing)
+		return start_undo;
+	switch (job->state) {
+	case JOB_STATE_AVAILABLE:
+		return wait_for_start;
+	case JOB_STATE_DOWNLOADING:
+		return start_download;
+	case JOB_STATE_VERIFYING:
+		return start_verify;
+	case JOB_STATE_BACKING_UP:
+		return start_backup;
+	case JOB_STATE_INSTALLING:
+		return resume_install;
+	case JOB_STATE_RESTARTING:
+	case JOB_STATE_CONFIRMING:
+		return resume_trial;
+	case JOB_STATE_IDLE:
+	case JOB_STATE_SUCCEEDED:
+	case JOB_STATE_FAILED:
+	case JOB_STATE_ROLLED_BACK:
+	case JOB_STATE_COUNT:
+		break;
+	}
+	return end_job;
+}
+
+void job_resume(struct job *job)
+{
+	arm_deadline(job);
+	resume_action(job)(job);
+}

@@ -1,0 +1,249 @@
+#include "module-record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "otad/base/file.h"
+#include "otad/base/json.h"
+#include "otad/base/version.h"
+
+#include "job.h"
+#include "store.h"
+
+static char *record_path(const struct store *store, const char *device,
+			 const char *module)
+{
+	OTA_CLEANUP(freep) char *name = NULL;
+
+	if (asprintf(&name, "%s/%s", device, module) < 0)
+		return NULL;
+	return store_path(store, STORE_MODULES, name, ".json");
+}
+
+struct module_record *module_record_free(struct module_record *record)
+{
+	if (!record)
+		return NULL;
+	offer_free(record->last_offer);
+	free(record->version);
+	free(record->previous);
+	free(record->last_message);
+	free(record->strike_key);
+	free(record);
+	return NULL;
+}
+
+static bool take_string(char **to, struct json_object *json, const char *key)
+{
+	const char *value = json_get_string(json, key);
+
+	return !value || (*to = strdup(value));
+}
+
+static bool take_version(char **to, struct json_object *json, const char *key)
+{
+	const char *value = json_get_string(json, key);
+
+	return !value || !version_is_valid(value) || (*to = strdup(value));
+}
+
+/* A member of the wrong type is as good as none: nothing here is needed. */
+static bool parse(struct module_record *record, struct json_object *json)
+{
+	const char *state = json_get_string(json, "last_state");
+	const char *error = json_get_string(json, "last_error");
+	const char *id = json_get_string(json, "last_job");
+	struct json_object *offer = json_get(json, "last_offer");
+	struct ota_error err;
+
+	if (state && !job_state_parse(state, &record->last_state))
+		record->last_state = JOB_STATE_IDLE;
+	if (error && !ota_error_kind_parse(error, &record->last_error))
+		record->last_error = OTA_ERROR_NONE;
+	if (id && strlen(id) == JOB_ID_SIZE - 1)
+		memcpy(record->last_job, id, JOB_ID_SIZE);
+	if (offer)
+		record->last_offer = offer_from_json(offer, &err);
+	if (!record->last_offer)
+		record->last_state = JOB_STATE_IDLE;
+	record->updated_ms = json_get_int(json, "updated_ms", 0);
+	record->last_changed_ms = json_get_int(json, "last_changed_ms", 0);
+	record->last_percent = (unsigned)json_get_int(json, "last_percent", 0);
+	record->strikes = (unsigned)json_get_int(json, "strikes", 0);
+	record->struck_ms = json_get_int(json, "struck_ms", 0);
+	return take_version(&record->version, json, "version") &&
+	       take_version(&record->previous, json, "previous") &&
+	       take_string(&record->last_message, json, "last_message") &&
+	       take_string(&record->strike_key, json, "strike_key");
+}
+
+struct module_record *module_record_load(const struct store *store,
+					 const char *device, const char *module,
+					 struct ota_error *err)
+{
+	OTA_CLEANUP(module_record_freep) struct module_record *record =
+		calloc(1, sizeof(*record));
+	OTA_CLEANUP(freep) char *path = record_path(store, device, module);
+	OTA_CLEANUP(json_freep) struct json_object *json = NULL;
+
+	if (!record || !path) {
+		ota_fail_memory(err, "reading a module's record");
+		return NULL;
+	}
+	if (!file_exists(path))
+		return OTA_TAKE(record);
+	json = store_read(path, err);
+	if (!json) {
+		if (err->kind != OTA_ERROR_PROTOCOL)
+			return NULL;
+		store_set_aside(path, err);
+		return OTA_TAKE(record);
+	}
+	if (!parse(record, json)) {
+		ota_fail_memory(err, "reading a module's record");
+		return NULL;
+	}
+	return OTA_TAKE(record);
+}
+
+static bool add_text(struct json_object *json, const char *key, const char *value)
+{
+	return !value || json_add_string(json, key, value);
+}
+
+static bool add_last(struct json_object *json, const struct module_record *record)
+{
+	struct json_object *offer;
+
+	if (record->last_state == JOB_STATE_IDLE || !record->last_offer)
+		return true;
+	offer = offer_to_json(record->last_offer);
+	return offer && json_add(json, "last_offer", offer) &&
+	       json_add_string(json, "last_job", record->last_job) &&
+	       json_add_string(json, "last_state",
+			       job_state_name(record->last_state)) &&
+	       json_add_string(json, "last_error",
+			       ota_error_kind_name(record->last_error)) &&
+	       add_text(json, "last_message", record->last_message) &&
+	       json_add_int(json, "last_percent", record->last_percent) &&
+	       json_add_int(json, "last_changed_ms", record->last_changed_ms);
+}
+
+bool module_record_save(const struct module_record *record,
+			const struct store *store, const char *device,
+			const char *module, struct ota_error *err)
+{
+	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
+	OTA_CLEANUP(freep) char *path = record_path(store, device, module);
+
+	if (!json || !path ||
+	    !json_add_string(json, "device", device) ||
+	    !json_add_string(json, "module", module) ||
+	    !add_text(json, "version", record->version) ||
+	    !add_text(json, "previous", record->previous) ||
+	    !json_add_int(json, "updated_ms", record->updated_ms) ||
+	    !add_last(json, record) ||
+	    !add_text(json, "strike_key", record->strike_key) ||
+	    !json_add_int(json, "strikes", record->strikes) ||
+	    !json_add_int(json, "struck_ms", record->struck_ms))
+		return ota_fail_memory(err, "writing a module's record");
+	return store_write(path, json, err);
+}
+
+static char *make_strike_key(const struct offer *offer)
+{
+	const struct digest *digest = offer_digest(offer);
+	char *key;
+
+	if (asprintf(&key, "%s %s", offer->version,
+		     digest ? digest->hex : "") < 0)
+		return NULL;
+	return key;
+}
+
+static bool is_strike(const struct job *job)
+{
+	return job->cause == OTA_ERROR_DIGEST_MISMATCH ||
+	       job->cause == OTA_ERROR_SIGNATURE_INVALID ||
+	       job->cause == OTA_ERROR_INSTALL_FAILED ||
+	       job->cause == OTA_ERROR_HEALTH_CHECK_FAILED;
+}
+
+static bool strike(struct module_record *record, const struct offer *offer,
+		   int64_t now_ms)
+{
+	OTA_CLEANUP(freep) char *key = make_strike_key(offer);
+
+	if (!key)
+		return false;
+	if (!record->strike_key || strcmp(record->strike_key, key) != 0) {
+		free(record->strike_key);
+		record->strike_key = OTA_TAKE(key);
+		record->strikes = 0;
+	}
+	record->strikes++;
+	record->struck_ms = now_ms;
+	return true;
+}
+
+static bool replace(char **to, const char *value)
+{
+	char *copy = value ? strdup(value) : NULL;
+
+	if (value && !copy)
+		return false;
+	free(*to);
+	*to = copy;
+	return true;
+}
+
+static bool note_version(struct module_record *record, const struct job *job,
+			 int64_t now_ms)
+{
+	if (job->state == JOB_STATE_SUCCEEDED) {
+		module_record_forgive(record);
+		record->updated_ms = now_ms;
+		return replace(&record->version, job->offer->version) &&
+		       replace(&record->previous, job->old_version);
+	}
+	if (job->state == JOB_STATE_ROLLED_BACK)
+		return replace(&record->version, job->old_version) &&
+		       replace(&record->previous, NULL);
+	return true;
+}
+
+bool module_record_end(struct module_record *record, const struct job *job,
+		       int64_t now_ms)
+{
+	/* A job that was recorded as ended before a power cut ends again. */
+	if (is_strike(job) && strcmp(record->last_job, job->id) != 0 &&
+	    !strike(record, job->offer, now_ms))
+		return false;
+	offer_free(record->last_offer);
+	record->last_offer = offer_copy(job->offer);
+	memcpy(record->last_job, job->id, sizeof(record->last_job));
+	record->last_state = record->last_offer ? job->state : JOB_STATE_IDLE;
+	record->last_error = job->cause;
+	record->last_changed_ms = job->changed_ms;
+	record->last_percent = job->overall_percent;
+	return record->last_offer &&
+	       replace(&record->last_message, job->cause_text) &&
+	       note_version(record, job, now_ms);
+}
+
+bool module_record_refuses(const struct module_record *record,
+			   const struct offer *offer, int64_t now_ms)
+{
+	OTA_CLEANUP(freep) char *key = make_strike_key(offer);
+
+	return key && record->strike_key && record->strikes >= STRIKES_LIMIT &&
+	       strcmp(record->strike_key, key) == 0 &&
+	       now_ms - record->struck_ms < STRIKES_REFUSE_MS;
+}
+
+void module_record_forgive(struct module_record *record)
+{
+	free(record->strike_key);
+	record->strike_key = NULL;
+	record->strikes = 0;
+}

@@ -1,0 +1,251 @@
+#include "reporter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "otad/base/log.h"
+#include "otad/base/loop.h"
+
+#include "job.h"
+#include "session.h"
+
+/* protocols.md, section 1.6: at most one download report a second. */
+#define PROGRESS_GAP_MS 1000
+/* Section 1.4: an unusable message is told at most once a minute per device. */
+#define REJECT_GAP_MS 60000
+/* Devices whose last reject is remembered; of more, the oldest is forgotten. */
+#define REJECTS_REMEMBERED 64
+
+struct rejected {
+	char *device;
+	uint64_t told_ms;
+};
+
+struct reporter {
+	struct loop *loop;
+	struct session *session;
+	struct rejected rejected[REJECTS_REMEMBERED];
+	size_t next_rejected;
+};
+
+struct reporter *reporter_new(struct loop *loop, struct ota_error *err)
+{
+	struct reporter *reporter = calloc(1, sizeof(*reporter));
+
+	if (!reporter) {
+		ota_fail_memory(err, "reporting");
+		return NULL;
+	}
+	reporter->loop = loop;
+	return reporter;
+}
+
+struct reporter *reporter_free(struct reporter *reporter)
+{
+	if (!reporter)
+		return NULL;
+	for (size_t i = 0; i < REJECTS_REMEMBERED; i++)
+		free(reporter->rejected[i].device);
+	free(reporter);
+	return NULL;
+}
+
+void reporter_use(struct reporter *reporter, struct session *session)
+{
+	reporter->session = session;
+}
+
+static struct report make_report(const struct job *job, enum job_state state,
+				 const char *version)
+{
+	return (struct report){
+		.event = REPORT_PROGRESS,
+		.device = job->offer->device,
+		.module = job->offer->module,
+		.state = state,
+		.progress_percent = state == JOB_STATE_DOWNLOADING ?
+					    job->download_percent :
+					    job->overall_percent,
+		.version = version,
+		.target = job->offer->version,
+		.error = job->cause,
+		.message = job->cause_text,
+		.ids = &job->offer->ids,
+	};
+}
+
+static void send(struct reporter *reporter, const struct report *report)
+{
+	struct ota_error err;
+
+	if (reporter->session &&
+	    !session_report(reporter->session, report, &err))
+		log_debug(NULL, "Not reported: %s", err.text);
+}
+
+static void send_property(struct reporter *reporter, const struct report *report)
+{
+	struct report property = *report;
+
+	property.event = REPORT_PROPERTY;
+	send(reporter, &property);
+}
+
+static void tell_download(struct reporter *reporter, struct job *job,
+			  const char *version, unsigned percent)
+{
+	struct report report = make_report(job, JOB_STATE_DOWNLOADING, version);
+	uint64_t now_ms = loop_now_ms(reporter->loop);
+	uint64_t gap_ms = session_traits(reporter->session)->property_gap_ms;
+
+	report.progress_percent = percent;
+	job->told_percent = (int)percent;
+	job->told_ms = now_ms;
+	if (job->property_told_ms == 0 ||
+	    now_ms - job->property_told_ms >= gap_ms) {
+		job->property_told_ms = now_ms;
+		send_property(reporter, &report);
+	}
+	send(reporter, &report);
+}
+
+/* Where only the overall percentage shows, 100 would repeat the 90. */
+static unsigned last_percent(const struct reporter *reporter)
+{
+	return session_traits(reporter->session)->download_to_100 ? 100 : 90;
+}
+
+bool reporter_progress(struct reporter *reporter, struct job *job,
+		       const char *version, unsigned step_percent)
+{
+	unsigned step, last;
+
+	if (!reporter->session || job->state != JOB_STATE_DOWNLOADING)
+		return false;
+	last = last_percent(reporter);
+	step = job->download_percent / step_percent * step_percent;
+	if (step > last)
+		step = last;
+	if (job->told_percent >= (int)step)
+		return false;
+	if (job->told_percent >= 0 &&
+	    loop_now_ms(reporter->loop) - job->told_ms < PROGRESS_GAP_MS)
+		return false;
+	tell_download(reporter, job, version, step);
+	return true;
+}
+
+static void tell_last_download(struct reporter *reporter, struct job *job,
+			       const char *version)
+{
+	unsigned last = last_percent(reporter);
+
+	if (job->told_percent >= 0 && job->told_percent < (int)last)
+		tell_download(reporter, job, version, last);
+}
+
+void reporter_state(struct reporter *reporter, struct job *job,
+		    const char *version)
+{
+	struct report report = make_report(job, job->state, version);
+
+	if (!reporter->session)
+		return;
+	if (job->state == JOB_STATE_DOWNLOADING) {
+		if (job->told_percent < 0)
+			tell_download(reporter, job, version,
+				      job->download_percent);
+		return;
+	}
+	if (job->state == JOB_STATE_VERIFYING)
+		tell_last_download(reporter, job, version);
+	send_property(reporter, &report);
+	send(reporter, &report);
+}
+
+bool reporter_result(struct reporter *reporter, const struct job *job,
+		     const char *version, int64_t last_update_ms,
+		     struct ota_error *err)
+{
+	struct report report = make_report(job, job->state, version);
+
+	if (!reporter->session)
+		return ota_fail(err, OTA_ERROR_BUSY, "no session just now");
+	report.last_update_ms = last_update_ms;
+	if (!session_report(reporter->session, &report, err))
+		return false;
+	send_property(reporter, &report);
+	return true;
+}
+
+static bool may_tell_reject(struct reporter *reporter, const char *device)
+{
+	uint64_t now_ms = loop_now_ms(reporter->loop);
+	struct rejected *slot = NULL;
+
+	for (size_t i = 0; i < REJECTS_REMEMBERED; i++) {
+		struct rejected *known = &reporter->rejected[i];
+
+		if (!known->device || strcmp(known->device, device) != 0)
+			continue;
+		if (now_ms - known->told_ms < REJECT_GAP_MS)
+			return false;
+		slot = known;
+	}
+	if (!slot) {
+		slot = &reporter->rejected[reporter->next_rejected++ %
+					   REJECTS_REMEMBERED];
+		free(slot->device);
+		slot->device = strdup(device);
+	}
+	slot->told_ms = now_ms;
+	return true;
+}
+
+void reporter_reject(struct reporter *reporter,
+		     const struct cloud_message *message,
+		     const char *default_module, const char *version)
+{
+	char text[64];
+	struct report report = {
+		.event = REPORT_PROGRESS,
+		.device = message->device ? message->device : DEVICE_SELF,
+		.module = message->module ? message->module : default_module,
+		.state = JOB_STATE_FAILED,
+		.version = version,
+		.target = message->version,
+		.error = OTA_ERROR_PROTOCOL,
+		.message = text,
+		.ids = &message->ids,
+	};
+
+	if (!message->reportable || !may_tell_reject(reporter, report.device))
+		return;
+	snprintf(text, sizeof(text), "rejected: %s",
+		 cloud_reason_name(message->reason));
+	send(reporter, &report);
+}
+
+void reporter_reply(struct reporter *reporter, const struct report *report)
+{
+	send(reporter, report);
+}
+
+void reporter_installed(struct reporter *reporter, const struct offer *offer)
+{
+	struct report report = {
+		.event = REPORT_PROGRESS,
+		.device = offer->device,
+		.module = offer->module,
+		.state = JOB_STATE_SUCCEEDED,
+		.version = offer->version,
+		.target = offer->version,
+		.ids = &offer->ids,
+	};
+
+	if (!reporter->session)
+		return;
+	session_report_version(reporter->session, offer->device, offer->module);
+	if (session_traits(reporter->session)->tells_installed)
+		send(reporter, &report);
+}

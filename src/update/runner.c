@@ -1,0 +1,700 @@
+#include "runner.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "otad/base/file.h"
+#include "otad/base/json.h"
+#include "otad/base/log.h"
+#include "otad/base/loop.h"
+#include "otad/fetch/fetch.h"
+#include "otad/verify/signature.h"
+
+#include "artifact.h"
+#include "gate.h"
+#include "history.h"
+#include "machine.h"
+#include "policy.h"
+#include "power.h"
+#include "reporter.h"
+#include "session.h"
+#include "updater-private.h"
+
+/* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
+#define UNDO_ATTEMPTS 10
+#define RETRY_MAX_MS (60 * 1000ULL)
+
+static char *job_path(const struct job *job)
+{
+	return store_path(&job->updater->store, STORE_JOBS, job->id, ".json");
+}
+
+bool runner_record(struct job *job, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *path = job_path(job);
+	OTA_CLEANUP(json_freep) struct json_object *json = job_to_json(job);
+
+	if (!path || !json)
+		return ota_fail_memory(err, "recording a job");
+	if (!store_write(path, json, err))
+		return false;
+	job->recorded = true;
+	return true;
+}
+
+/* Only what the cloud was told of a download: a power cut may forget it. */
+static void record_progress(struct job *job)
+{
+	OTA_CLEANUP(freep) char *path = job_path(job);
+	OTA_CLEANUP(json_freep) struct json_object *json = job_to_json(job);
+	struct ota_error err;
+
+	if (!path || !json || !store_write_lazy(path, json, &err))
+		log_debug(NULL, "Progress of job %s is not recorded", job->id);
+}
+
+static struct log_context context_of(const struct job *job)
+{
+	return (struct log_context){
+		.device = job->offer->device,
+		.module = job->offer->module,
+		.version = job->offer->version,
+		.state = job_state_name(job->state),
+		.job = job->id,
+	};
+}
+
+/* ---- available ---- */
+
+void wait_for_start(struct job *job)
+{
+	updater_wake_jobs(job->updater);
+}
+
+/* ---- downloading ---- */
+
+static bool is_quiet_fault(enum ota_error_kind kind)
+{
+	/* The same bytes may still serve when the cloud offers them again. */
+	return kind != OTA_ERROR_DIGEST_MISMATCH &&
+	       kind != OTA_ERROR_SIZE_MISMATCH &&
+	       kind != OTA_ERROR_SIGNATURE_INVALID &&
+	       kind != OTA_ERROR_NO_SPACE;
+}
+
+static void on_artifact_progress(void *user_data,
+				 const struct artifact_progress *progress)
+{
+	struct job *job = user_data;
+	uint64_t total = progress->total_bytes;
+
+	if (job->state != JOB_STATE_DOWNLOADING)
+		return;
+	job->bytes = progress->received_bytes;
+	job->total_bytes = total;
+	job->bytes_per_second = progress->bytes_per_second;
+	if (total != OFFER_SIZE_UNKNOWN && total > 0)
+		job->download_percent =
+			(unsigned)(100 * (progress->received_bytes < total ?
+						  progress->received_bytes :
+						  total) / total);
+	if (job->told_percent >= 0 &&
+	    job->download_percent < (unsigned)job->told_percent)
+		return;
+	job->overall_percent = job_overall_percent(
+		job->state, job->download_percent, job->overall_percent);
+	if (updater_job_progress(job))
+		record_progress(job);
+}
+
+static void on_artifact_fetched(void *user_data, const struct ota_error *err)
+{
+	struct job *job = user_data;
+
+	if (job->state == JOB_STATE_VERIFYING) {
+		runner_verify(job, err);
+		return;
+	}
+	if (err) {
+		struct ota_error copy = *err;
+
+		job_fail(job, &copy);
+		return;
+	}
+	job->bytes = artifact_size_bytes(job->artifact);
+	job->total_bytes = job->bytes;
+	job->download_percent = 100;
+	job_handle(job, JOB_EVENT_FETCHED);
+}
+
+static const struct artifact_observer artifact_observer = {
+	.progress = on_artifact_progress,
+	.fetched = on_artifact_fetched,
+};
+
+static bool want_artifact(struct job *job, struct ota_error *err)
+{
+	bool sign = job->updater->config->update.require_signature;
+
+	if (job->artifact)
+		return true;
+	job->artifact = artifact_want(job->updater->artifacts, job->offer, sign,
+				      &artifact_observer, job, err);
+	return job->artifact;
+}
+
+void start_download(struct job *job)
+{
+	struct ota_error err;
+
+	job->artifact = artifact_user_free(job->artifact);
+	if (!want_artifact(job, &err))
+		job_fail(job, &err);
+}
+
+bool runner_redeliver(struct job *job, const struct offer *offer,
+		      struct ota_error *err)
+{
+	struct offer *renewed = offer_copy(offer);
+
+	if (!renewed)
+		return ota_fail_memory(err, "taking over an offer");
+	offer_free(job->offer);
+	job->offer = renewed;
+	if (job->artifact && !artifact_set_url(job->artifact, offer->url, err))
+		return false;
+	return runner_record(job, err);
+}
+
+/* ---- verifying ---- */
+
+static void verified(struct job *job)
+{
+	job->gate_waiting = true;
+	updater_wake_jobs(job->updater);
+}
+
+static void on_signature(struct fetch_text *fetch, const char *text, size_t size,
+			 const struct ota_error *fetch_err, void *user_data)
+{
+	struct job *job = user_data;
+	const struct config_update *update = &job->updater->config->update;
+	struct signature_subject subject = {
+		.module = job->offer->module,
+		.version = job->offer->version,
+		.size_bytes = artifact_size_bytes(job->artifact),
+		.sha256 = artifact_sha256(job->artifact),
+	};
+	OTA_CLEANUP(trusted_keys_freep) struct trusted_keys *keys = NULL;
+	struct ota_error err = OTA_ERROR_INIT;
+	bool ok;
+
+	if (fetch_err) {
+		err = *fetch_err;
+		ota_wrap(&err, "signature");
+		if (err.kind == OTA_ERROR_NOT_FOUND)
+			err.kind = OTA_ERROR_SIGNATURE_INVALID;
+		ok = false;
+	} else {
+		keys = trusted_keys_load(update->trusted_keys, &err);
+		ok = keys && signature_check(keys, text, size, &subject, &err);
+	}
+	job->signature = fetch_text_free(job->signature);
+	if (ok)
+		verified(job);
+	else
+		job_fail(job, &err);
+}
+
+static void fetch_signature(struct job *job)
+{
+	OTA_CLEANUP(freep) char *url = signature_url(job->offer->url);
+	struct ota_error err;
+
+	if (!url) {
+		ota_fail_memory(&err, "checking the signature");
+		job_fail(job, &err);
+		return;
+	}
+	job->signature = fetch_text_new(
+		job->updater->fetcher, url, SIGNATURE_MAX_BYTES,
+		&job->updater->config->download, on_signature, job, &err);
+	if (!job->signature)
+		job_fail(job, &err);
+}
+
+/* A complete file of an earlier run that is gone or spoilt: once more. */
+static void refetch(struct job *job, const struct ota_error *why)
+{
+	struct log_context context = context_of(job);
+
+	if (++job->refetches > JOB_MAX_REFETCHES) {
+		job_fail(job, why);
+		return;
+	}
+	log_notice(&context, "Downloading %s again: %s", job->offer->version,
+		   why->text);
+	job_handle(job, JOB_EVENT_LOST);
+}
+
+void runner_verify(struct job *job, const struct ota_error *fetch_err)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	if (fetch_err) {
+		err = *fetch_err;
+		refetch(job, &err);
+		return;
+	}
+	if (!artifact_check(job->artifact, job->offer, &err)) {
+		artifact_discard(job->artifact);
+		job_fail(job, &err);
+		return;
+	}
+	job->artifact_fresh = true;
+	if (job->updater->config->update.require_signature)
+		fetch_signature(job);
+	else
+		verified(job);
+}
+
+void start_verify(struct job *job)
+{
+	struct ota_error err;
+
+	if (job->artifact) {
+		runner_verify(job, NULL);
+		return;
+	}
+	/* After a restart: the file is hashed again before it is believed. */
+	if (!want_artifact(job, &err))
+		job_fail(job, &err);
+}
+
+void runner_open_gate(struct job *job)
+{
+	struct policy_facts facts = {
+		.update = &job->updater->config->update,
+	};
+	struct ota_error err;
+
+	if (!job->gate_waiting || !gate_is_open(job, &job->hold_reason))
+		return;
+	job->gate_waiting = false;
+	facts.on_battery =
+		power_on_battery(POWER_SUPPLY_DIR, &facts.battery_percent);
+	if (!policy_has_power(&facts, &err))
+		job_fail(job, &err);
+	else
+		job_handle(job, JOB_EVENT_VERIFIED);
+}
+
+/* ---- from backing-up to confirming ---- */
+
+static void on_step_done(struct installation *installation,
+			 enum install_step step, const struct ota_error *err,
+			 void *user_data);
+
+static void on_step_progress(struct installation *installation,
+			     unsigned percent, void *user_data)
+{
+	struct job *job = user_data;
+	struct log_context context = context_of(job);
+
+	log_debug(&context, "Handler at %u %%", percent);
+}
+
+static bool need_installation(struct job *job, struct ota_error *err)
+{
+	const struct digest *digest = offer_digest(job->offer);
+	OTA_CLEANUP(freep) char *path =
+		artifact_store_path(job->updater->artifacts, job->offer);
+	struct install_request request = {
+		.settings = job->settings,
+		.device = job->offer->device,
+		.module = job->offer->module,
+		.version = job->offer->version,
+		.old_version = job->old_version,
+		.job = job->id,
+		.artifact = path,
+		.size_bytes = job->artifact ? artifact_size_bytes(job->artifact) :
+					      job->offer->size_bytes,
+		.artifact_shared = job->artifact &&
+				   artifact_is_shared(job->artifact),
+		.artifact_fresh = job->artifact_fresh,
+	};
+
+	if (job->installation)
+		return true;
+	if (digest)
+		request.digest = *digest;
+	job->installation = installation_new(&job->updater->env, &request,
+					     on_step_done, on_step_progress, job,
+					     err);
+	return job->installation;
+}
+
+static void run_step(struct job *job, enum install_step step)
+{
+	struct ota_error err;
+
+	if (need_installation(job, &err))
+		installation_run(job->installation, step);
+	else
+		job_fail(job, &err);
+}
+
+void start_backup(struct job *job)
+{
+	run_step(job, INSTALL_BACKUP);
+}
+
+void start_install(struct job *job)
+{
+	run_step(job, INSTALL_STAGE);
+}
+
+bool runner_has_swapped(const struct job *job)
+{
+	struct ota_error why;
+
+	return job->installation &&
+	       installation_inspect(job->installation, &why) !=
+		       INSTALL_FOUND_UNTOUCHED;
+}
+
+/* otad-launch ended the trial: the old version runs, only the telling is left. */
+static void was_rolled_back(struct job *job, const struct ota_error *why)
+{
+	struct ota_error err;
+
+	job_set_cause(job, why);
+	job->undoing = true;
+	if (!runner_record(job, &err))
+		log_error(NULL, "%s", err.text);
+	start_undo(job);
+}
+
+void resume_install(struct job *job)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	if (!need_installation(job, &err)) {
+		job_fail(job, &err);
+		return;
+	}
+	switch (installation_inspect(job->installation, &err)) {
+	case INSTALL_FOUND_UNTOUCHED:
+		start_install(job);
+		break;
+	case INSTALL_FOUND_SWAPPED:
+	case INSTALL_FOUND_RUNNING:
+		job_handle(job, JOB_EVENT_INSTALLED);
+		break;
+	case INSTALL_FOUND_ROLLED_BACK:
+		was_rolled_back(job, &err);
+		break;
+	}
+}
+
+void start_restart(struct job *job)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	if (!need_installation(job, &err))
+		job_fail(job, &err);
+	else if (installation_inspect(job->installation, &err) ==
+		 INSTALL_FOUND_RUNNING)
+		job_handle(job, JOB_EVENT_RESTARTED);
+	else
+		installation_run(job->installation, INSTALL_ACTIVATE);
+}
+
+static void resume_swapped(struct job *job)
+{
+	if (job->state == JOB_STATE_CONFIRMING)
+		start_confirm(job);
+	else
+		start_restart(job);
+}
+
+void resume_trial(struct job *job)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	if (!need_installation(job, &err)) {
+		job_fail(job, &err);
+		return;
+	}
+	switch (installation_inspect(job->installation, &err)) {
+	case INSTALL_FOUND_UNTOUCHED:
+		ota_fail(&err, OTA_ERROR_INSTALL_FAILED,
+			 "the new version is not in place any more");
+		job_fail(job, &err);
+		break;
+	case INSTALL_FOUND_SWAPPED:
+		resume_swapped(job);
+		break;
+	case INSTALL_FOUND_RUNNING:
+		if (job->state == JOB_STATE_CONFIRMING)
+			start_confirm(job);
+		else
+			job_handle(job, JOB_EVENT_RESTARTED);
+		break;
+	case INSTALL_FOUND_ROLLED_BACK:
+		was_rolled_back(job, &err);
+		break;
+	}
+}
+
+void start_confirm(struct job *job)
+{
+	struct ota_error err;
+
+	if (!need_installation(job, &err)) {
+		job_fail(job, &err);
+		return;
+	}
+	installation_run(job->installation, INSTALL_CONFIRM);
+	if (session_is_online(job->updater->session))
+		installation_online(job->installation);
+}
+
+/* ---- the way back ---- */
+
+void start_undo(struct job *job)
+{
+	struct log_context context = context_of(job);
+	struct ota_error err;
+
+	log_warning(&context, "Putting %s back: %s",
+		    job->old_version ? job->old_version : "the old version",
+		    job->cause_text ? job->cause_text : "it has to be");
+	/* The step that failed may hold a child, and half a state. */
+	job->installation = installation_free(job->installation);
+	if (need_installation(job, &err))
+		installation_run(job->installation, INSTALL_ROLL_BACK);
+	else
+		retry_undo(job);
+}
+
+static void on_undo_retry(struct loop_source *source, void *user_data)
+{
+	struct job *job = user_data;
+
+	job->retry = loop_source_free(job->retry);
+	start_undo(job);
+}
+
+static uint64_t backoff_ms(unsigned attempt)
+{
+	uint64_t delay_ms = 1000ULL << (attempt < 16 ? attempt : 16);
+
+	return delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS;
+}
+
+static bool retry_later(struct job *job, unsigned attempt, loop_fn fn)
+{
+	struct ota_error err;
+
+	loop_source_free(job->retry);
+	job->retry = loop_add_timer(job->updater->loop, backoff_ms(attempt), fn,
+				    job, &err);
+	if (!job->retry)
+		log_error(NULL, "%s", err.text);
+	return job->retry;
+}
+
+void retry_undo(struct job *job)
+{
+	struct log_context context = context_of(job);
+
+	if (++job->undo_attempts < UNDO_ATTEMPTS &&
+	    retry_later(job, job->undo_attempts, on_undo_retry))
+		return;
+	log_error(&context,
+		  "%s could not be put back; the gateway needs a person: see %s",
+		  job->old_version ? job->old_version : "The old version",
+		  job->settings->path ? job->settings->path :
+					job->offer->module);
+	job_handle(job, JOB_EVENT_ABANDONED);
+}
+
+static void undo_failed(struct job *job, const struct ota_error *err)
+{
+	struct log_context context = context_of(job);
+
+	log_error(&context, "Putting the old version back failed: %s",
+		  err->text);
+	job_handle(job, JOB_EVENT_FAILED);
+}
+
+static enum job_event event_after(enum install_step step)
+{
+	switch (step) {
+	case INSTALL_BACKUP:
+		return JOB_EVENT_BACKED_UP;
+	case INSTALL_SWAP:
+		return JOB_EVENT_INSTALLED;
+	case INSTALL_ACTIVATE:
+		return JOB_EVENT_RESTARTED;
+	case INSTALL_CONFIRM:
+		return JOB_EVENT_CONFIRMED;
+	case INSTALL_ROLL_BACK:
+		return JOB_EVENT_UNDONE;
+	case INSTALL_STAGE:
+	case INSTALL_CHECK:
+	case INSTALL_CLEAN:
+	case INSTALL_STEP_COUNT:
+		break;
+	}
+	return JOB_EVENT_COUNT;
+}
+
+static void finish_job(struct job *job);
+
+static void on_step_done(struct installation *installation,
+			 enum install_step step, const struct ota_error *err,
+			 void *user_data)
+{
+	struct job *job = user_data;
+
+	if (step == INSTALL_CLEAN) {
+		if (err)
+			log_warning(NULL, "%s", err->text);
+		finish_job(job);
+	} else if (err && step == INSTALL_ROLL_BACK) {
+		undo_failed(job, err);
+	} else if (err) {
+		struct ota_error copy = *err;
+
+		job_fail(job, &copy);
+	} else if (step == INSTALL_STAGE) {
+		installation_run(installation, INSTALL_CHECK);
+	} else if (step == INSTALL_CHECK) {
+		installation_run(installation, INSTALL_SWAP);
+	} else {
+		job_handle(job, event_after(step));
+	}
+}
+
+/* ---- the end ---- */
+
+void runner_free_room(struct job *job)
+{
+	if (job->artifact && !artifact_is_shared(job->artifact))
+		artifact_discard(job->artifact);
+}
+
+static void release_artifact(struct job *job)
+{
+	OTA_CLEANUP(freep) char *path =
+		artifact_store_path(job->updater->artifacts, job->offer);
+	bool keep = job->state == JOB_STATE_FAILED && is_quiet_fault(job->cause);
+	bool shared = job->artifact && artifact_is_shared(job->artifact);
+	struct ota_error err;
+
+	job->artifact = artifact_user_free(job->artifact);
+	if (keep || shared || !path ||
+	    artifact_store_has(job->updater->artifacts, job->offer))
+		return;
+	if (!fetch_discard(path, &err))
+		log_warning(NULL, "%s", err.text);
+}
+
+void end_job(struct job *job)
+{
+	struct ota_error err;
+
+	job->gate_waiting = false;
+	job->signature = fetch_text_free(job->signature);
+	job->installation = installation_free(job->installation);
+	release_artifact(job);
+	if (need_installation(job, &err))
+		installation_run(job->installation, INSTALL_CLEAN);
+	else
+		finish_job(job);
+}
+
+static const char *running_after(const struct job *job)
+{
+	const struct device *device =
+		inventory_find(job->updater->inventory, job->offer->device);
+	const struct module *module =
+		device ? device_find_module(device, job->offer->module) : NULL;
+
+	return module ? module_version(module) : "0";
+}
+
+static bool set_running(struct job *job)
+{
+	struct device *device =
+		inventory_find(job->updater->inventory, job->offer->device);
+	struct module *module =
+		device ? device_find_module(device, job->offer->module) : NULL;
+
+	if (!module || job->settings->type == INSTALLER_SELF)
+		return true;
+	if (job->state == JOB_STATE_SUCCEEDED)
+		return module_set_version(module, job->offer->version);
+	if (job->state == JOB_STATE_ROLLED_BACK && job->old_version)
+		return module_set_version(module, job->old_version);
+	return true;
+}
+
+/* Each line may be the last before a power cut; all of it is done again then. */
+static bool tell_the_end(struct job *job, struct ota_error *err)
+{
+	struct updater *updater = job->updater;
+	const struct offer *offer = job->offer;
+	OTA_CLEANUP(module_record_freep) struct module_record *record =
+		module_record_load(&updater->store, offer->device,
+				   offer->module, err);
+
+	if (!record)
+		return false;
+	if (!module_record_end(record, job, loop_wall_ms(updater->loop)) ||
+	    !set_running(job))
+		return ota_fail_memory(err, "ending a job");
+	if (!module_record_save(record, &updater->store, offer->device,
+				offer->module, err) ||
+	    !history_append(&updater->store, job, err))
+		return false;
+	if (job->state != JOB_STATE_FAILED)
+		session_report_version(updater->session, offer->device,
+				       offer->module);
+	return reporter_result(updater->reporter, job, running_after(job),
+			       record->updated_ms, err);
+}
+
+static void on_finish_retry(struct loop_source *source, void *user_data)
+{
+	finish_job(user_data);
+}
+
+static void finish_job(struct job *job)
+{
+	struct updater *updater = job->updater;
+	OTA_CLEANUP(freep) char *path = job_path(job);
+	OTA_CLEANUP(offer_freep) struct offer *waiting = NULL;
+	struct ota_error err = OTA_ERROR_INIT;
+	enum offer_outcome outcome;
+
+	if (!tell_the_end(job, &err)) {
+		log_error(NULL, "The end of job %s is not told yet: %s", job->id,
+			  err.text);
+		retry_later(job, job->record_attempts++, on_finish_retry);
+		return;
+	}
+	if (path && !file_remove(path, &err))
+		log_warning(NULL, "%s", err.text);
+	if (job->remove_device)
+		updater_drop_device(updater, job->offer->device);
+	else
+		waiting = OTA_TAKE(job->waiting);
+	updater_drop_job(job);
+	if (waiting &&
+	    !updater_take_offer(updater, waiting, &outcome, NULL, &err))
+		log_notice(NULL, "The waiting offer is refused: %s", err.text);
+	updater_wake_jobs(updater);
+}

@@ -1,0 +1,41 @@
+#pragma once
+
+/*
+ * What a job does in each state: the actions of the table in machine.c. Each is
+ * safe to run again after a power cut. An action may free its job.
+ */
+
+#include "otad/base/error.h"
+
+#include <stdbool.h>
+
+struct job;
+struct offer;
+
+void wait_for_start(struct job *job); /* available: until policy allows it */
+void start_download(struct job *job);
+void start_verify(struct job *job);
+void start_backup(struct job *job);
+void start_install(struct job *job); /* stage, check, swap */
+void resume_install(struct job *job);
+void start_restart(struct job *job);
+void resume_trial(struct job *job);
+void start_confirm(struct job *job);
+void start_undo(struct job *job);
+void retry_undo(struct job *job);
+void end_job(struct job *job); /* result told, remembered, job forgotten */
+
+/* The job's file, durably. */
+bool runner_record(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
+/* Has the target been touched? */
+bool runner_has_swapped(const struct job *job);
+/* The disk is full: what the job keeps in download/ goes. */
+void runner_free_room(struct job *job);
+
+/* A re-delivery: the url and the ids of `offer` from now on. */
+bool runner_redeliver(struct job *job, const struct offer *offer,
+		      struct ota_error *err) OTA_MUST_CHECK;
+/* The artifact's file is there (or cannot be had): is it what was offered? */
+void runner_verify(struct job *job, const struct ota_error *fetch_err);
+/* Lets a verified job whose turn it is go on, if there is one. */
+void runner_open_gate(struct job *job);

@@ -1,0 +1,355 @@
+#include <string.h>
+
+#include "otad/base/file.h"
+#include "otad/base/json.h"
+#include "otad/base/log.h"
+#include "otad/base/loop.h"
+#include "otad/base/messages.h"
+#include "otad/base/version.h"
+
+#include "machine.h"
+#include "session.h"
+#include "updater-private.h"
+
+/* VersionFile= and handlers may tell another version than the record. */
+struct asked {
+	struct updater *updater;
+	struct version_query *query;
+	struct asked *next;
+	char *device, *module;
+};
+
+static void asked_free(struct asked *asked)
+{
+	version_query_free(asked->query);
+	free(asked->device);
+	free(asked->module);
+	free(asked);
+}
+
+static void forget_asked(struct asked *asked)
+{
+	struct asked **at = &asked->updater->asked;
+
+	while (*at != asked)
+		at = &(*at)->next;
+	*at = asked->next;
+	asked_free(asked);
+}
+
+void updater_forget_questions(struct updater *updater)
+{
+	while (updater->asked)
+		forget_asked(updater->asked);
+}
+
+static void on_version(void *user_data, const char *version)
+{
+	struct asked *asked = user_data;
+	struct updater *updater = asked->updater;
+	struct ota_error err;
+	struct module *module = updater_find_module(
+		updater, asked->device, asked->module, NULL, &err);
+	bool changed = module && version &&
+		       (!module->version || strcmp(module->version, version) != 0);
+
+	if (changed && !module_set_version(module, version))
+		log_error(NULL, "out of memory");
+	else if (changed && updater->session)
+		session_report_version(updater->session, asked->device,
+				       asked->module);
+	forget_asked(asked);
+}
+
+void updater_refresh_version(struct updater *updater, const char *device,
+			     struct module *module)
+{
+	struct asked *asked = calloc(1, sizeof(*asked));
+	struct ota_error err;
+
+	if (!asked || !(asked->device = strdup(device)) ||
+	    !(asked->module = strdup(module->settings->name))) {
+		if (asked)
+			asked_free(asked);
+		return;
+	}
+	asked->updater = updater;
+	asked->next = updater->asked;
+	updater->asked = asked;
+	asked->query = version_query_new(&updater->env, device, module->settings,
+					 on_version, asked, &err);
+	if (!asked->query) {
+		log_warning(&(struct log_context){ .device = device,
+						   .module = asked->module },
+			    "Version of %s unknown: %s", asked->module, err.text);
+		forget_asked(asked);
+	}
+}
+
+static bool tells_version(const struct module_settings *settings)
+{
+	return settings->version_file || settings->type == INSTALLER_EXEC;
+}
+
+static bool set_first_version(struct updater *updater, const char *device,
+			      struct module *module, struct ota_error *err)
+{
+	const struct module_settings *settings = module->settings;
+	OTA_CLEANUP(module_record_freep) struct module_record *record = NULL;
+	const char *version;
+
+	if (settings->type == INSTALLER_SELF) {
+		version = updater->env.self.version;
+	} else {
+		record = module_record_load(&updater->store, device,
+					    settings->name, err);
+		if (!record)
+			return false;
+		version = record->version ? record->version : settings->version;
+	}
+	if (version && !module_set_version(module, version))
+		return ota_fail_memory(err, "reading versions");
+	return true;
+}
+
+static bool set_versions(struct updater *updater, struct device *device,
+			 struct ota_error *err)
+{
+	for (size_t i = 0; i < device->n_modules; i++) {
+		struct module *module = &device->modules[i];
+
+		if (!set_first_version(updater, device->name, module, err))
+			return false;
+		if (tells_version(module->settings))
+			updater_refresh_version(updater, device->name, module);
+	}
+	return true;
+}
+
+static bool enter(struct updater *updater, struct device *device,
+		  struct ota_error *err)
+{
+	if (!session_set_address(updater->session, device, err) ||
+	    !inventory_add(updater->inventory, device, err)) {
+		free(device->owner_data);
+		device_free(device);
+		return false;
+	}
+	return set_versions(updater, device, err);
+}
+
+static bool enter_configured(struct updater *updater, struct ota_error *err)
+{
+	const struct config *config = updater->config;
+
+	for (size_t i = 0; i < config->n_devices; i++) {
+		struct device *copy = device_copy(config->devices[i]);
+
+		if (!copy)
+			return ota_fail_memory(err, "reading the devices");
+		if (!enter(updater, copy, err))
+			return ota_wrap(err, "device %s",
+					config->devices[i]->name);
+	}
+	return true;
+}
+
+static bool enter_registered(void *user_data, const char *path,
+			     struct json_object *document, struct ota_error *err)
+{
+	struct updater *updater = user_data;
+	const char *name = json_get_string(document, "device");
+	const char *class_name = json_get_string(document, "class");
+	struct ota_error why;
+	struct device *device;
+
+	if (!name || !class_name)
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"device or class is missing");
+	/* Configured since: the configuration wins. */
+	if (inventory_find(updater->inventory, name))
+		return true;
+	device = config_make_device(updater->config, name, class_name, &why);
+	if (!device) {
+		log_warning(&(struct log_context){ .device = name },
+			    "Device %s, registered at run time, is left out: %s",
+			    name, why.text);
+		return true;
+	}
+	device->registered = true;
+	if (!enter(updater, device, &why))
+		log_warning(&(struct log_context){ .device = name },
+			    "Device %s, registered at run time, is left out: %s",
+			    name, why.text);
+	return true;
+}
+
+bool updater_build_inventory(struct updater *updater, struct ota_error *err)
+{
+	return enter_configured(updater, err) &&
+	       store_each(&updater->store, STORE_DEVICES, enter_registered,
+			  updater, err);
+}
+
+void updater_free_inventory(struct updater *updater)
+{
+	updater_forget_questions(updater);
+	if (!updater->inventory)
+		return;
+	for (size_t i = 0; i < inventory_count(updater->inventory); i++)
+		free(inventory_at(updater->inventory, i)->owner_data);
+	updater->inventory = inventory_free(updater->inventory);
+}
+
+struct module *updater_find_module(const struct updater *updater,
+				   const char *device_name,
+				   const char *module_name,
+				   const char **ret_device, struct ota_error *err)
+{
+	const char *name = device_name ? device_name : DEVICE_SELF;
+	struct device *device = inventory_find(updater->inventory, name);
+	struct module *module;
+
+	if (!device) {
+		ota_fail(err, OTA_ERROR_NOT_FOUND,
+			 "there is no device %s; see otactl device list", name);
+		return NULL;
+	}
+	if (!module_name || module_name[0] == '\0')
+		module_name = updater->config->platform->default_module;
+	module = device_find_module(device, module_name);
+	if (!module)
+		ota_fail(err, OTA_ERROR_NOT_FOUND,
+			 "device %s has no module %s; see otactl modules", name,
+			 module_name);
+	else if (ret_device)
+		*ret_device = device->name;
+	return module;
+}
+
+bool updater_each_device(const struct updater *updater, device_view_fn fn,
+			 void *user_data)
+{
+	for (size_t i = 0; i < inventory_count(updater->inventory); i++)
+		if (!fn(inventory_at(updater->inventory, i), user_data))
+			return false;
+	return true;
+}
+
+void updater_drop_device(struct updater *updater, const char *name)
+{
+	struct device *device = inventory_find(updater->inventory, name);
+
+	if (!device)
+		return;
+
+	session_device_removed(updater->session, device);
+	free(device->owner_data);
+	device->owner_data = NULL;
+	inventory_remove(updater->inventory, name);
+}
+
+static bool record_device(struct updater *updater, const struct device *device,
+			  struct ota_error *err)
+{
+	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
+	OTA_CLEANUP(freep) char *path = store_path(
+		&updater->store, STORE_DEVICES, device->name, ".json");
+
+	if (!json || !path || !json_add_string(json, "device", device->name) ||
+	    !json_add_string(json, "class", device->class_name))
+		return ota_fail_memory(err, "adding a device");
+	return store_write(path, json, err);
+}
+
+bool updater_add_device(struct updater *updater, const char *name,
+			const char *class_name, struct ota_error *err)
+{
+	OTA_CLEANUP(device_freep) struct device *device = NULL;
+
+	if (inventory_find(updater->inventory, name))
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"there is a device %s already", name);
+	device = config_make_device(updater->config, name, class_name, err);
+	if (!device)
+		return false;
+	device->registered = true;
+	if (!enter(updater, OTA_TAKE(device), err))
+		return false;
+	if (!record_device(updater, inventory_find(updater->inventory, name),
+			   err)) {
+		updater_drop_device(updater, name);
+		return false;
+	}
+	session_device_added(updater->session,
+			     inventory_find(updater->inventory, name));
+	log_notice(&(struct log_context){ .device = name },
+		   "Device %s of class %s added", name, class_name);
+	return true;
+}
+
+static bool is_too_late(const struct updater *updater,
+			const struct device *device, struct ota_error *err)
+{
+	for (size_t i = 0; i < device->n_modules; i++) {
+		const char *module = device->modules[i].settings->name;
+		struct job *job = updater_find_job(updater, device->name, module);
+
+		if (!job || job->state < JOB_STATE_INSTALLING)
+			continue;
+		ota_fail(err, OTA_ERROR_BUSY,
+			 "%s of %s is %s; remove the device when that has ended",
+			 module, device->name, job_state_name(job->state));
+		return true;
+	}
+	return false;
+}
+
+/* True while a job is left whose end the cloud must still be told. */
+static bool cancel_jobs(struct updater *updater, const struct device *device)
+{
+	struct ota_error why;
+	bool left = false;
+
+	ota_fail(&why, OTA_ERROR_CANCELLED, "its device was removed");
+	for (size_t i = 0; i < device->n_modules; i++) {
+		const char *module = device->modules[i].settings->name;
+		struct job *job = updater_find_job(updater, device->name, module);
+
+		if (!job)
+			continue;
+		job->remove_device = true;
+		job_fail(job, &why);
+		left |= updater_find_job(updater, device->name, module) != NULL;
+	}
+	return left;
+}
+
+bool updater_remove_device(struct updater *updater, const char *name,
+			   struct ota_error *err)
+{
+	struct device *device = inventory_find(updater->inventory, name);
+	OTA_CLEANUP(freep) char *path = NULL;
+
+	if (!device)
+		return ota_fail(err, OTA_ERROR_NOT_FOUND,
+				"there is no device %s; see otactl device list",
+				name);
+	if (!device->registered)
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"device %s is configured; remove its [Device] section and reload",
+				name);
+	if (is_too_late(updater, device, err))
+		return false;
+	path = store_path(&updater->store, STORE_DEVICES, name, ".json");
+	if (!path)
+		return ota_fail_memory(err, "removing a device");
+	if (!file_remove(path, err))
+		return false;
+	log_notice(&(struct log_context){ .device = name }, "Device %s removed",
+		   name);
+	/* The end of its last job takes it out of the inventory. */
+	if (!cancel_jobs(updater, device))
+		updater_drop_device(updater, name);
+	return true;
+}

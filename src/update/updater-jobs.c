@@ -1,0 +1,325 @@
+#include <string.h>
+
+#include "otad/base/json.h"
+#include "otad/base/log.h"
+#include "otad/base/loop.h"
+#include "otad/base/messages.h"
+
+#include "artifact.h"
+#include "machine.h"
+#include "policy.h"
+#include "reporter.h"
+#include "runner.h"
+#include "updater-private.h"
+
+struct job *updater_find_job(const struct updater *updater, const char *device,
+			     const char *module)
+{
+	for (struct job *job = updater->jobs; job; job = job->next)
+		if (strcmp(job->offer->device, device) == 0 &&
+		    strcmp(job->offer->module, module) == 0)
+			return job;
+	return NULL;
+}
+
+/* At the end: who came first goes first. */
+void updater_add_job(struct updater *updater, struct job *job)
+{
+	struct job **at = &updater->jobs;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = job;
+	job->next = NULL;
+	updater->n_jobs++;
+}
+
+void updater_drop_job(struct job *job)
+{
+	struct updater *updater = job->updater;
+	struct job **at = &updater->jobs;
+
+	while (*at != job)
+		at = &(*at)->next;
+	*at = job->next;
+	updater->n_jobs--;
+	job_free(job);
+}
+
+/* ---- reading them after a start ---- */
+
+static bool load_job(void *user_data, const char *path,
+		     struct json_object *document, struct ota_error *err)
+{
+	struct updater *updater = user_data;
+	OTA_CLEANUP(job_freep) struct job *job =
+		job_from_json(updater, document, err);
+	struct module *module;
+	struct ota_error ignored;
+
+	if (!job)
+		return false;
+	module = updater_find_module(updater, job->offer->device,
+				     job->offer->module, NULL, &ignored);
+	if (!module)
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"it is for module %s of device %s, which is not configured any more",
+				job->offer->module, job->offer->device);
+	if (updater_find_job(updater, job->offer->device, job->offer->module))
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"its module has a job already");
+	job->settings = module_settings_ref(module->settings);
+	updater_add_job(updater, OTA_TAKE(job));
+	return true;
+}
+
+bool updater_load_jobs(struct updater *updater, struct ota_error *err)
+{
+	return store_each(&updater->store, STORE_JOBS, load_job, updater, err);
+}
+
+void updater_resume_jobs(struct updater *updater)
+{
+	struct job *next;
+
+	for (struct job *job = updater->jobs; job; job = next) {
+		next = job->next;
+		log_notice(&(struct log_context){ .job = job->id,
+						  .device = job->offer->device,
+						  .module = job->offer->module },
+			   "Going on with %s %s, %s", job->offer->module,
+			   job->offer->version, job_state_name(job->state));
+		job_resume(job);
+	}
+}
+
+/* ---- letting them start ---- */
+
+static void let_start(struct job *job, uint64_t *wake_ms)
+{
+	struct updater *updater = job->updater;
+	struct policy_facts facts = {
+		.update = &updater->config->update,
+		.download = &updater->config->download,
+		.now_ms = loop_wall_ms(updater->loop),
+		.held = updater->held,
+		.hold_until_ms = updater->hold_until_ms,
+		.transfers = artifact_store_transfers(updater->artifacts),
+		.artifact_here =
+			artifact_store_has(updater->artifacts, job->offer),
+	};
+	uint64_t wait_ms;
+
+	job->hold_reason =
+		policy_wait(&facts, job->offer, job->approved, &wait_ms);
+	if (!job->hold_reason)
+		job_handle(job, JOB_EVENT_ALLOWED);
+	else if (wait_ms < *wake_ms)
+		*wake_ms = wait_ms;
+}
+
+static bool hold_has_ended(const struct updater *updater)
+{
+	return updater->held && updater->hold_until_ms > 0 &&
+	       loop_wall_ms(updater->loop) >= updater->hold_until_ms;
+}
+
+static void look_at_jobs(struct loop_source *source, void *user_data)
+{
+	struct updater *updater = user_data;
+	uint64_t wake_ms = LOOP_NEVER;
+	struct job *next;
+	struct ota_error err;
+
+	if (hold_has_ended(updater) && !updater_release(updater, &err))
+		log_error(NULL, "%s", err.text);
+	for (struct job *job = updater->jobs; job; job = next) {
+		next = job->next;
+		if (job->state == JOB_STATE_AVAILABLE && !job->unrecorded)
+			let_start(job, &wake_ms);
+		else if (job->gate_waiting)
+			runner_open_gate(job);
+	}
+	if (updater->wake)
+		loop_timer_set(updater->wake, wake_ms);
+}
+
+static void on_wake(struct loop_source *source, void *user_data)
+{
+	updater_wake_jobs(user_data);
+}
+
+void updater_wake_jobs(struct updater *updater)
+{
+	struct ota_error err;
+
+	if (!updater->wake)
+		updater->wake = loop_add_timer(updater->loop, LOOP_NEVER,
+					       on_wake, updater, &err);
+	if (updater->sweep)
+		loop_defer_again(updater->sweep);
+	else
+		updater->sweep = loop_add_defer(updater->loop, look_at_jobs,
+						updater, &err);
+	if (!updater->wake || !updater->sweep)
+		log_error(NULL, "%s", err.text);
+}
+
+/* ---- telling of them ---- */
+
+void updater_job_view(const struct job *job, struct job_view *ret)
+{
+	*ret = (struct job_view){
+		.id = job->id,
+		.device = job->offer->device,
+		.module = job->offer->module,
+		.version = job->offer->version,
+		.old_version = job->old_version,
+		.state = job->state,
+		.download_percent = job->download_percent,
+		.overall_percent = job->overall_percent,
+		.received_bytes = job->bytes,
+		.total_bytes = job->total_bytes,
+		.bytes_per_second = job->state == JOB_STATE_DOWNLOADING ?
+					    job->bytes_per_second :
+					    0,
+		.error = job->cause,
+		.message = job->cause_text,
+		.waiting = job->hold_reason,
+		.changed_ms = job->changed_ms,
+	};
+}
+
+static void drop_gone_listeners(struct updater *updater)
+{
+	struct updater_listener **at = &updater->listeners;
+
+	while (*at) {
+		struct updater_listener *listener = *at;
+
+		if (!listener->gone) {
+			at = &listener->next;
+			continue;
+		}
+		*at = listener->next;
+		free(listener);
+	}
+}
+
+static void tell_listeners(struct job *job)
+{
+	struct updater *updater = job->updater;
+	struct job_view view;
+
+	updater_job_view(job, &view);
+	updater->telling = true;
+	for (struct updater_listener *l = updater->listeners; l; l = l->next)
+		if (!l->gone)
+			l->fn(&view, l->user_data);
+	updater->telling = false;
+	drop_gone_listeners(updater);
+}
+
+struct updater_listener *updater_listen(struct updater *updater,
+					job_listener_fn fn, void *user_data)
+{
+	struct updater_listener *listener = calloc(1, sizeof(*listener));
+
+	if (!listener)
+		return NULL;
+	listener->updater = updater;
+	listener->fn = fn;
+	listener->user_data = user_data;
+	listener->next = updater->listeners;
+	updater->listeners = listener;
+	return listener;
+}
+
+struct updater_listener *updater_unlisten(struct updater_listener *listener)
+{
+	if (!listener)
+		return NULL;
+	listener->gone = true;
+	if (!listener->updater->telling)
+		drop_gone_listeners(listener->updater);
+	return NULL;
+}
+
+static const struct log_message *message_of(enum job_state state)
+{
+	switch (state) {
+	case JOB_STATE_AVAILABLE:
+		return &message_job_available;
+	case JOB_STATE_DOWNLOADING:
+		return &message_job_downloading;
+	case JOB_STATE_VERIFYING:
+		return &message_job_verifying;
+	case JOB_STATE_BACKING_UP:
+		return &message_job_backing_up;
+	case JOB_STATE_INSTALLING:
+		return &message_job_installing;
+	case JOB_STATE_RESTARTING:
+		return &message_job_restarting;
+	case JOB_STATE_CONFIRMING:
+		return &message_job_confirming;
+	case JOB_STATE_SUCCEEDED:
+		return &message_job_succeeded;
+	case JOB_STATE_FAILED:
+		return &message_job_failed;
+	case JOB_STATE_ROLLED_BACK:
+		return &message_job_rolled_back;
+	case JOB_STATE_IDLE:
+	case JOB_STATE_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+static void log_change(const struct job *job)
+{
+	bool bad = job->state == JOB_STATE_FAILED ||
+		   job->state == JOB_STATE_ROLLED_BACK;
+	struct log_context context = {
+		.device = job->offer->device,
+		.module = job->offer->module,
+		.version = job->offer->version,
+		.state = job_state_name(job->state),
+		.error = bad ? ota_error_kind_name(job->cause) : NULL,
+		.job = job->id,
+	};
+
+	log_write(bad ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
+		  message_of(job->state), &context, "%s %s of %s: %s%s%s",
+		  job->offer->module, job->offer->version, job->offer->device,
+		  job_state_name(job->state), bad && job->cause_text ? ": " : "",
+		  bad && job->cause_text ? job->cause_text : "");
+}
+
+static const char *running(const struct job *job)
+{
+	struct ota_error err;
+	struct module *module =
+		updater_find_module(job->updater, job->offer->device,
+				    job->offer->module, NULL, &err);
+
+	return module ? module_version(module) : "0";
+}
+
+void updater_job_changed(struct job *job)
+{
+	log_change(job);
+	/* The result itself goes out with the end of the job. */
+	if (!job_state_is_terminal(job->state))
+		reporter_state(job->updater->reporter, job, running(job));
+	tell_listeners(job);
+}
+
+bool updater_job_progress(struct job *job)
+{
+	bool told = reporter_progress(
+		job->updater->reporter, job, running(job),
+		job->updater->config->update.progress_step_percent);
+
+	tell_listeners(job);
+	return told;
+}

@@ -1,0 +1,112 @@
+#pragma once
+
+/* The inside of the updater, shared by the files of this folder alone. */
+
+#include "otad/install/installer.h"
+#include "otad/update/updater.h"
+
+#include "job.h"
+#include "module-record.h"
+#include "store.h"
+
+struct artifact_store;
+struct asked;
+struct reporter;
+struct session;
+
+/* protocols.md, section 1.8. */
+#define UPDATER_MAX_JOBS 20000
+
+struct updater_listener {
+	struct updater *updater;
+	struct updater_listener *next;
+	job_listener_fn fn;
+	void *user_data;
+	bool gone; /* unlistened while being told */
+};
+
+struct updater {
+	struct loop *loop;
+	struct config *config;
+	struct fetcher *fetcher;
+	const struct mqtt_resolver *resolver;
+	void (*exec_self)(void *user_data, const char *path,
+			  struct ota_error *err);
+	void *user_data;
+	bool launched;
+
+	struct store store;
+	struct inventory *inventory;
+	struct asked *asked; /* version queries under way */
+	struct install_env env;
+	struct artifact_store *artifacts;
+	struct reporter *reporter;
+	struct session *session;
+
+	struct job *jobs;
+	size_t n_jobs;
+	struct updater_listener *listeners;
+	bool telling;
+
+	bool held;
+	int64_t hold_until_ms;
+	char *hold_reason;
+	struct loop_source *wake;  /* a window opens, a hold ends */
+	struct loop_source *sweep; /* jobs to look at once this turn is over */
+	bool trial;
+	bool trial_over; /* started too often without the launcher */
+
+	struct {
+		char *path;
+		void (*failed)(void *installation, const struct ota_error *err);
+		void *installation;
+	} reexec;
+	void (*stopped)(void *user_data);
+	void *stopped_data;
+
+	uint64_t started_ms;
+	struct updater_stats counts;
+};
+
+/* updater-jobs.c: the list of jobs */
+struct job *updater_find_job(const struct updater *updater, const char *device,
+			     const char *module);
+void updater_add_job(struct updater *updater, struct job *job); /* takes */
+void updater_drop_job(struct job *job);			       /* frees */
+bool updater_load_jobs(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;
+void updater_resume_jobs(struct updater *updater);
+/* Looks at every waiting job again, soon, from the loop. */
+void updater_wake_jobs(struct updater *updater);
+/* After a change of state: journal, cloud, listeners. */
+void updater_job_changed(struct job *job);
+/* True when the cloud was told. */
+bool updater_job_progress(struct job *job);
+void updater_job_view(const struct job *job, struct job_view *ret);
+
+/* updater-offers.c: what becomes of an offer */
+bool updater_take_offer(struct updater *updater, const struct offer *offer,
+			enum offer_outcome *ret_outcome, struct job **ret_job,
+			struct ota_error *err) OTA_MUST_CHECK;
+
+/* updater-devices.c: the inventory */
+bool updater_build_inventory(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;
+/* NULL `device`: the gateway; NULL `module`: the default one. not-found. */
+struct module *updater_find_module(const struct updater *updater,
+				   const char *device, const char *module,
+				   const char **ret_device, struct ota_error *err)
+	OTA_MUST_CHECK;
+/* Takes it out of inventory and session; unknown names are no error. */
+void updater_drop_device(struct updater *updater, const char *name);
+void updater_free_inventory(struct updater *updater);
+void updater_forget_questions(struct updater *updater);
+/* Asks installers for versions that files or programs tell. */
+void updater_refresh_version(struct updater *updater, const char *device,
+			     struct module *module);
+
+/* updater.c */
+bool updater_open_session(struct updater *updater, uint64_t delay_ms,
+			  struct ota_error *err) OTA_MUST_CHECK;
+bool updater_save_hold(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;

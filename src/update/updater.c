@@ -1,0 +1,639 @@
+#include "otad/update/updater.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "otad/base/file.h"
+#include "otad/base/json.h"
+#include "otad/base/log.h"
+#include "otad/base/loop.h"
+#include "otad/base/messages.h"
+#include "otad/install/trial.h"
+
+#include "artifact.h"
+#include "history.h"
+#include "machine.h"
+#include "reporter.h"
+#include "session.h"
+#include "updater-private.h"
+
+/* What otad waits for its reports before it makes room for the new version. */
+#define FLUSH_MS 5000
+/* A failed download may be offered again; after a week nobody means it. */
+#define ARTIFACT_MAX_AGE_MS (7 * 24 * 3600 * 1000ULL)
+
+/* ---- hold ---- */
+
+bool updater_save_hold(struct updater *updater, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *path =
+		store_path(&updater->store, NULL, "hold", ".json");
+	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
+
+	if (!path || !json)
+		return ota_fail_memory(err, "recording the hold");
+	if (!updater->held)
+		return file_remove(path, err);
+	if (!json_add_int(json, "until_ms", updater->hold_until_ms) ||
+	    (updater->hold_reason &&
+	     !json_add_string(json, "reason", updater->hold_reason)))
+		return ota_fail_memory(err, "recording the hold");
+	return store_write(path, json, err);
+}
+
+static bool load_hold(struct updater *updater, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *path =
+		store_path(&updater->store, NULL, "hold", ".json");
+	OTA_CLEANUP(json_freep) struct json_object *json = NULL;
+	const char *reason;
+
+	if (!path)
+		return ota_fail_memory(err, "reading the hold");
+	if (!file_exists(path))
+		return true;
+	/* Whatever it says: somebody wanted updates to wait. */
+	updater->held = true;
+	json = store_read(path, err);
+	if (!json) {
+		log_warning(NULL, "%s; updates stay held", err->text);
+		return true;
+	}
+	updater->hold_until_ms = json_get_int(json, "until_ms", 0);
+	reason = json_get_string(json, "reason");
+	if (reason && !(updater->hold_reason = strdup(reason)))
+		return ota_fail_memory(err, "reading the hold");
+	return true;
+}
+
+bool updater_hold(struct updater *updater, int64_t until_ms, const char *reason,
+		  struct ota_error *err)
+{
+	char *copy = reason && reason[0] ? strdup(reason) : NULL;
+
+	if (reason && reason[0] && !copy)
+		return ota_fail_memory(err, "holding updates");
+	free(updater->hold_reason);
+	updater->hold_reason = copy;
+	updater->held = true;
+	updater->hold_until_ms = until_ms;
+	if (!updater_save_hold(updater, err))
+		return false;
+	log_write(LOG_LEVEL_NOTICE, &message_held, NULL, "Updates are held%s%s",
+		  copy ? ": " : "", copy ? copy : "");
+	updater_wake_jobs(updater);
+	return true;
+}
+
+bool updater_release(struct updater *updater, struct ota_error *err)
+{
+	if (!updater->held)
+		return true;
+	updater->held = false;
+	updater->hold_until_ms = 0;
+	free(updater->hold_reason);
+	updater->hold_reason = NULL;
+	if (!updater_save_hold(updater, err))
+		return false;
+	log_write(LOG_LEVEL_NOTICE, &message_released, NULL,
+		  "Updates go on again");
+	updater_wake_jobs(updater);
+	return true;
+}
+
+/* ---- what comes from the cloud ---- */
+
+static void on_online(void *user_data)
+{
+	struct updater *updater = user_data;
+
+	for (struct job *job = updater->jobs; job; job = job->next)
+		if (job->state == JOB_STATE_CONFIRMING && job->installation &&
+		    !job->undoing)
+			installation_online(job->installation);
+}
+
+static void reply(struct updater *updater, const struct cloud_message *message,
+		  enum reply_result result, const char *text)
+{
+	const struct offer *offer = message->offer;
+	const char *module = offer ? offer->module : message->module;
+	struct report report = {
+		.event = REPORT_REPLY,
+		.device = offer	      ? offer->device :
+			  message->device ? message->device :
+					    DEVICE_SELF,
+		.module = module ? module :
+				   updater->config->platform->default_module,
+		.target = offer ? offer->version : message->version,
+		.ids = offer ? &offer->ids : &message->ids,
+		.reply = result,
+		.message = text,
+	};
+
+	if (report.ids->msg.text)
+		reporter_reply(updater->reporter, &report);
+}
+
+static void take_update(struct updater *updater,
+			const struct cloud_message *message)
+{
+	enum offer_outcome outcome;
+	struct ota_error err = OTA_ERROR_INIT;
+
+	updater->counts.offers++;
+	/* Answered before anything of the job is told. */
+	if (updater->n_jobs >= UPDATER_MAX_JOBS)
+		reply(updater, message, REPLY_BUSY, "too many updates wait");
+	else
+		reply(updater, message, REPLY_ACCEPTED, "");
+	/* A refusal has been told and logged where it was decided. */
+	if (!updater_take_offer(updater, message->offer, &outcome, NULL, &err))
+		log_debug(NULL, "%s", err.text);
+}
+
+static void take_reject(struct updater *updater,
+			const struct cloud_message *message)
+{
+	const char *reason = cloud_reason_name(message->reason);
+	struct log_context context = {
+		.device = message->device ? message->device : DEVICE_SELF,
+		.module = message->module,
+		.version = message->version,
+		.error = ota_error_kind_name(OTA_ERROR_PROTOCOL),
+	};
+	struct ota_error err;
+	struct module *module = updater_find_module(
+		updater, message->device, message->module, NULL, &err);
+
+	updater->counts.rejects++;
+	log_write(LOG_LEVEL_WARNING, &message_message_rejected, &context,
+		  "A message of the cloud is unusable: %s%s%s%s", reason,
+		  message->field ? " (" : "",
+		  message->field ? message->field : "",
+		  message->field ? ")" : "");
+	if (message->reportable)
+		reply(updater, message, REPLY_REJECTED, reason);
+	reporter_reject(updater->reporter, message,
+			updater->config->platform->default_module,
+			module ? module_version(module) : "0");
+}
+
+static void on_message(const struct cloud_message *message, void *user_data)
+{
+	struct updater *updater = user_data;
+
+	switch (message->verdict) {
+	case CLOUD_UPDATE:
+		take_update(updater, message);
+		break;
+	case CLOUD_REJECT:
+		take_reject(updater, message);
+		break;
+	case CLOUD_NO_UPDATE:
+	case CLOUD_IGNORE:
+		break;
+	}
+}
+
+static bool wants_check(const char *device, const char *module, void *user_data)
+{
+	return !updater_find_job(user_data, device, module);
+}
+
+static int64_t last_update_ms(const char *device, const char *module,
+			      void *user_data)
+{
+	struct updater *updater = user_data;
+	struct ota_error err;
+	OTA_CLEANUP(module_record_freep) struct module_record *record =
+		module_record_load(&updater->store, device, module, &err);
+
+	return record ? record->updated_ms : 0;
+}
+
+static const struct session_handler session_handler = {
+	.online = on_online,
+	.message = on_message,
+	.wants_check = wants_check,
+	.last_update_ms = last_update_ms,
+};
+
+static bool make_session(struct updater *updater, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *dir = NULL;
+	struct session_options options = {
+		.loop = updater->loop,
+		.config = updater->config,
+		.resolver = updater->resolver,
+		.inventory = updater->inventory,
+	};
+
+	if (asprintf(&dir, "%s/" STORE_OUTBOX, updater->store.dir) < 0) {
+		dir = NULL;
+		return ota_fail_memory(err, "opening the session");
+	}
+	options.outbox_dir = dir;
+	updater->session =
+		session_new(&options, &session_handler, updater, err);
+	reporter_use(updater->reporter, updater->session);
+	return updater->session;
+}
+
+static void drop_session(struct updater *updater)
+{
+	struct session_counts counts;
+
+	if (!updater->session)
+		return;
+	session_counts(updater->session, &counts);
+	updater->counts.connects += counts.connects;
+	updater->counts.disconnects += counts.disconnects;
+	updater->counts.reports_sent += counts.reports_sent;
+	reporter_use(updater->reporter, NULL);
+	updater->session = session_free(updater->session);
+}
+
+/* ---- the new version of otad itself ---- */
+
+static void reexec_failed(struct updater *updater, const struct ota_error *err)
+{
+	struct ota_error session_err;
+
+	if (!make_session(updater, &session_err) ||
+	    !session_start(updater->session, 0, &session_err))
+		log_error(NULL, "Not connected again: %s", session_err.text);
+	updater->reexec.failed(updater->reexec.installation, err);
+}
+
+static void on_flushed_for_exec(void *user_data)
+{
+	struct updater *updater = user_data;
+	OTA_CLEANUP(freep) char *path = OTA_TAKE(updater->reexec.path);
+	struct ota_error err = OTA_ERROR_INIT;
+
+	drop_session(updater);
+	updater->exec_self(updater->user_data, path, &err);
+	log_error(NULL, "%s", err.text);
+	reexec_failed(updater, &err);
+}
+
+static void reexec(void *user_data, const char *path,
+		   void (*failed)(void *installation, const struct ota_error *err),
+		   void *installation)
+{
+	struct updater *updater = user_data;
+
+	free(updater->reexec.path);
+	updater->reexec.path = strdup(path);
+	updater->reexec.failed = failed;
+	updater->reexec.installation = installation;
+	session_stop(updater->session, FLUSH_MS, on_flushed_for_exec, updater);
+}
+
+/* Without otad-launch nobody else counts how often a new version starts. */
+static bool judge_own_trial(struct updater *updater, struct ota_error *err)
+{
+	struct trial trial;
+	struct ota_error why;
+
+	if (!trial_read(updater->store.dir, &trial, &why)) {
+		if (why.kind != OTA_ERROR_NOT_FOUND)
+			log_warning(NULL, "Trial marker: %s", why.text);
+		return true;
+	}
+	updater->trial = strcmp(trial.version, updater->env.self.version) == 0;
+	trial_done(&trial);
+	if (!updater->trial || updater->launched)
+		return true;
+	return trial_count_start(updater->store.dir, &updater->trial_over, err);
+}
+
+static void end_own_trial(struct updater *updater)
+{
+	struct job *job = updater->jobs;
+	struct ota_error why;
+
+	while (job && !installer_restarts_self(job->settings->type))
+		job = job->next;
+	if (!job || !updater->trial_over)
+		return;
+	ota_fail(&why, OTA_ERROR_HEALTH_CHECK_FAILED,
+		 "%s was started %u times and never confirmed",
+		 job->offer->version, updater->config->update.max_trial_starts);
+	job_fail(job, &why);
+}
+
+/* ---- beginning ---- */
+
+static bool set_up(struct updater *updater, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *download = NULL;
+
+	if (!store_open(&updater->store, updater->config->state_dir, err) ||
+	    !load_hold(updater, err))
+		return false;
+	updater->env.state_dir = updater->store.dir;
+	if (!judge_own_trial(updater, err))
+		return false;
+	download = store_path(&updater->store, NULL, STORE_DOWNLOAD, "");
+	if (!download)
+		return ota_fail_memory(err, "opening the state directory");
+	updater->artifacts = artifact_store_new(updater->loop, updater->fetcher,
+						download, updater->config, err);
+	updater->reporter = updater->artifacts ?
+				    reporter_new(updater->loop, err) :
+				    NULL;
+	updater->inventory = inventory_new();
+	if (!updater->reporter)
+		return false;
+	if (!updater->inventory)
+		return ota_fail_memory(err, "making the inventory");
+	return make_session(updater, err) &&
+	       updater_build_inventory(updater, err) &&
+	       updater_load_jobs(updater, err);
+}
+
+struct updater *updater_new(const struct updater_options *options,
+			    struct ota_error *err)
+{
+	OTA_CLEANUP(updater_freep) struct updater *updater =
+		calloc(1, sizeof(*updater));
+
+	if (!updater) {
+		ota_fail_memory(err, "starting");
+		return NULL;
+	}
+	updater->store.lock_fd = -1;
+	updater->loop = options->loop;
+	updater->config = config_ref(options->config);
+	updater->fetcher = options->fetcher;
+	updater->resolver = options->resolver;
+	updater->exec_self = options->exec_self;
+	updater->user_data = options->user_data;
+	updater->launched = options->launched;
+	updater->started_ms = loop_now_ms(options->loop);
+	updater->env = (struct install_env){
+		.loop = options->loop,
+		.self = options->self,
+		.confirm_timeout_ms = options->config->update.confirm_timeout_ms,
+		.max_trial_starts = options->config->update.max_trial_starts,
+		.reexec = reexec,
+		.user_data = updater,
+	};
+	if (!set_up(updater, err))
+		return NULL;
+	return OTA_TAKE(updater);
+}
+
+struct updater *updater_free(struct updater *updater)
+{
+	if (!updater)
+		return NULL;
+	while (updater->jobs)
+		updater_drop_job(updater->jobs);
+	drop_session(updater);
+	updater_free_inventory(updater);
+	reporter_free(updater->reporter);
+	artifact_store_free(updater->artifacts);
+	loop_source_free(updater->wake);
+	loop_source_free(updater->sweep);
+	store_close(&updater->store);
+	config_unref(updater->config);
+	free(updater->reexec.path);
+	free(updater->hold_reason);
+	free(updater);
+	return NULL;
+}
+
+bool updater_start(struct updater *updater, struct ota_error *err)
+{
+	if (!session_start(updater->session, 0, err))
+		return false;
+	updater_resume_jobs(updater);
+	end_own_trial(updater);
+	artifact_store_sweep(updater->artifacts, ARTIFACT_MAX_AGE_MS);
+	return true;
+}
+
+/* ---- another configuration ---- */
+
+static void settings_follow(struct updater *updater)
+{
+	for (struct job *job = updater->jobs; job; job = job->next) {
+		struct ota_error err;
+		struct module *module = updater_find_module(
+			updater, job->offer->device, job->offer->module, NULL,
+			&err);
+
+		/* Once the target is touched, the old rules end it. */
+		if (!module || job_is_installing(job))
+			continue;
+		module_settings_unref(job->settings);
+		job->settings = module_settings_ref(module->settings);
+	}
+}
+
+/* Everything that hangs on the configuration, anew. */
+static bool use_config(struct updater *updater, struct config *config,
+		       struct ota_error *err)
+{
+	drop_session(updater);
+	updater_free_inventory(updater);
+	config_ref(config);
+	config_unref(updater->config);
+	updater->config = config;
+	updater->env.confirm_timeout_ms = config->update.confirm_timeout_ms;
+	updater->env.max_trial_starts = config->update.max_trial_starts;
+	artifact_store_configure(updater->artifacts, config);
+	updater->inventory = inventory_new();
+	if (!updater->inventory)
+		return ota_fail_memory(err, "reading the devices");
+	return make_session(updater, err) &&
+	       updater_build_inventory(updater, err) &&
+	       session_start(updater->session, 0, err);
+}
+
+bool updater_reload(struct updater *updater, struct config *config,
+		    struct ota_error *err)
+{
+	OTA_CLEANUP(config_unrefp) struct config *before =
+		config_ref(updater->config);
+	struct ota_error again;
+	bool ok;
+
+	if (updater->reexec.path)
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"otad is restarting itself just now");
+	ok = use_config(updater, config, err);
+	if (!ok && !use_config(updater, before, &again))
+		log_error(NULL, "Back to the old configuration: %s", again.text);
+	settings_follow(updater);
+	updater_wake_jobs(updater);
+	return ok;
+}
+
+/* ---- the end ---- */
+
+static void on_stopped(void *user_data)
+{
+	struct updater *updater = user_data;
+
+	updater->stopped(updater->stopped_data);
+}
+
+void updater_stop(struct updater *updater, void (*stopped)(void *user_data),
+		  void *user_data)
+{
+	updater->stopped = stopped;
+	updater->stopped_data = user_data;
+	session_stop(updater->session, FLUSH_MS, on_stopped, updater);
+}
+
+bool updater_is_healthy(const struct updater *updater)
+{
+	return updater->session != NULL;
+}
+
+/* ---- for people ---- */
+
+static size_t count_modules(const struct updater *updater)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < inventory_count(updater->inventory); i++)
+		count += inventory_at(updater->inventory, i)->n_modules;
+	return count;
+}
+
+void updater_status(const struct updater *updater, struct updater_status *ret)
+{
+	*ret = (struct updater_status){
+		.version = updater->env.self.version,
+		.platform = updater->config->platform->platform,
+		.connected = updater->session &&
+			     session_is_online(updater->session),
+		.connected_ms = updater->session ?
+					session_changed_ms(updater->session) :
+					0,
+		.held = updater->held,
+		.hold_reason = updater->hold_reason,
+		.hold_until_ms = updater->hold_until_ms,
+		.automatic = updater->config->update.automatic,
+		.devices = inventory_count(updater->inventory),
+		.modules = count_modules(updater),
+		.jobs = updater->n_jobs,
+		.reports_waiting =
+			updater->session ?
+				session_reports_waiting(updater->session) :
+				0,
+		.trial = updater->trial,
+	};
+}
+
+static void view_of_last(const struct module_record *record,
+			 struct job_view *ret)
+{
+	*ret = (struct job_view){
+		.id = record->last_job,
+		.device = record->last_offer->device,
+		.module = record->last_offer->module,
+		.version = record->last_offer->version,
+		.old_version = record->previous,
+		.state = record->last_state,
+		.overall_percent = record->last_percent,
+		.total_bytes = record->last_offer->size_bytes,
+		.error = record->last_error,
+		.message = record->last_message,
+		.changed_ms = record->last_changed_ms,
+	};
+}
+
+static bool view_module(const struct updater *updater,
+			const struct device *device, const struct module *module,
+			module_view_fn fn, void *user_data)
+{
+	const char *name = module->settings->name;
+	const struct job *job = updater_find_job(updater, device->name, name);
+	struct ota_error err;
+	OTA_CLEANUP(module_record_freep) struct module_record *record =
+		module_record_load(&updater->store, device->name, name, &err);
+	struct job_view job_view;
+	struct module_view view = {
+		.device = device->name,
+		.module = name,
+		.class_name = device->class_name,
+		.type = module->settings->type,
+		.version = module->version,
+		.previous = record ? record->previous : NULL,
+	};
+
+	if (job) {
+		updater_job_view(job, &job_view);
+		view.job = &job_view;
+	} else if (record && record->last_state != JOB_STATE_IDLE) {
+		view_of_last(record, &job_view);
+		view.job = &job_view;
+	}
+	return fn(&view, user_data);
+}
+
+bool updater_each_module(const struct updater *updater, const char *device_name,
+			 module_view_fn fn, void *user_data)
+{
+	for (size_t i = 0; i < inventory_count(updater->inventory); i++) {
+		const struct device *device =
+			inventory_at(updater->inventory, i);
+
+		if (device_name && strcmp(device->name, device_name) != 0)
+			continue;
+		for (size_t k = 0; k < device->n_modules; k++)
+			if (!view_module(updater, device, &device->modules[k],
+					 fn, user_data))
+				return false;
+	}
+	return true;
+}
+
+bool updater_check(struct updater *updater, const char *device,
+		   const char *module_name, struct ota_error *err)
+{
+	const char *device_name;
+	struct module *module = updater_find_module(
+		updater, device, module_name, &device_name, err);
+
+	if (!module)
+		return false;
+	if (!updater->session)
+		return ota_fail(err, OTA_ERROR_NETWORK, "not connected");
+	return session_check(updater->session, device_name,
+			     module->settings->name, err);
+}
+
+bool updater_history(const struct updater *updater, size_t count, history_fn fn,
+		     void *user_data, struct ota_error *err)
+{
+	return history_read(&updater->store, count, fn, user_data, err);
+}
+
+void updater_stats(const struct updater *updater, struct updater_stats *ret)
+{
+	struct history_totals totals = { 0 };
+	struct session_counts counts = { 0 };
+	struct ota_error err;
+
+	if (!history_count(&updater->store, &totals, &err))
+		log_warning(NULL, "%s", err.text);
+	if (updater->session)
+		session_counts(updater->session, &counts);
+	*ret = updater->counts;
+	ret->succeeded = totals.succeeded;
+	ret->failed = totals.failed;
+	ret->rolled_back = totals.rolled_back;
+	ret->bytes_downloaded = totals.bytes;
+	ret->connects += counts.connects;
+	ret->disconnects += counts.disconnects;
+	ret->reports_sent += counts.reports_sent;
+	ret->uptime_ms = loop_now_ms(updater->loop) - updater->started_ms;
+	ret->longest_stall_us = loop_longest_stall_us(updater->loop);
+}
