@@ -3,7 +3,10 @@
 /*
  * The journal, or plain text on standard error: journal fields when standard
  * error is connected to the journal ($JOURNAL_STREAM, systemd.exec(5)) or
- * when log_open() is told so, else lines "LEVEL: text (OTA_JOB=..)".
+ * when log_open() is told so and there is a journal, else lines
+ * "LEVEL: text [OTA_JOB=.. OTA_STATE=..]". Control bytes are replaced. A reader
+ * of standard error that stands still loses lines (and is told how many): it
+ * does not stop the daemon.
  *
  * Mechanisms return errors and log at debug only; whoever decides what happens
  * next logs, once. Secrets and the query part of urls are never logged: see
@@ -45,10 +48,13 @@ enum log_target {
 	LOG_TARGET_JOURNAL,
 };
 
-/* The level and the target are the only process-wide state of otad. */
+/*
+ * The level and the target are the only process-wide state of otad. Before it:
+ * standard error, up to LOG_LEVEL_INFO.
+ */
 void log_open(enum log_target target, enum log_level max_level);
 
-/* `message` and `context` may be NULL. */
+/* `message` and `context` may be NULL. Never fails; keeps errno. */
 void log_write(enum log_level level, const struct log_message *message,
 	       const struct log_context *context, const char *format, ...)
 	OTA_PRINTF(4, 5);
