@@ -1,0 +1,526 @@
+"""A gateway's world in one temporary folder: broker, HTTP server, otad.
+
+Everything is real: mosquitto, nginx (or the scripted fault server), the built
+otad, otad-launch and otactl. Nothing sleeps to wait: every wait is for an event
+with a deadline. Standard library only.
+"""
+
+import collections
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE_S = 60  # of one wait; generous, since valgrind and sanitizers are slow
+
+
+class Failure(Exception):
+    """What was expected and did not come."""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(what, condition, deadline_s=DEADLINE_S):
+    """Polls `condition` until it is true; the moment it is, goes on."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"not within {deadline_s} s: {what}")
+        time.sleep(0.02)
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def md5(data):
+    return hashlib.md5(data).hexdigest()
+
+
+def stop(process, signal_number=signal.SIGTERM, deadline_s=15):
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal_number)
+    try:
+        process.wait(deadline_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+Message = collections.namedtuple("Message", "topic payload qos text")
+
+
+class Broker:
+    """mosquitto on a loopback port, and a witness that sees every message."""
+
+    def __init__(self, folder, port=None):
+        self.folder = folder / "broker"
+        self.folder.mkdir()
+        self.port = port or free_port()
+        self.process = None
+        self.witness = None
+        self.messages = []
+        self._arrived = threading.Condition()
+
+    def start(self):
+        config = self.folder / "mosquitto.conf"
+        user = "user root\n" if os.geteuid() == 0 else ""
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\n"
+            "allow_anonymous true\n"
+            "persistence true\n"
+            f"persistence_location {self.folder}/\n"
+            "autosave_interval 1\n" + user)
+        log = open(self.folder / "mosquitto.log", "ab")
+        binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.process = subprocess.Popen([binary, "-c", str(config)],
+                                        stdout=log, stderr=log)
+        wait_until("mosquitto listens", self._listens)
+        self._watch()
+
+    def _listens(self):
+        if self.process.poll() is not None:
+            raise Failure("mosquitto ended: " +
+                          (self.folder / "mosquitto.log").read_text())
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _watch(self):
+        self.witness = subprocess.Popen(
+            ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port),
+             "-q", "1", "-d", "-F", "@@%j", "-t", "#", "-t", "$ota/#",
+             "-t", "$gateway/#"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            bufsize=1)
+        ready = threading.Event()
+        threading.Thread(target=self._read, args=(self.witness, ready),
+                         daemon=True).start()
+        if not ready.wait(DEADLINE_S):
+            raise Failure("mosquitto_sub is not subscribed")
+
+    def _read(self, witness, ready):
+        for line in witness.stdout:
+            if line.startswith("Subscribed"):
+                ready.set()
+            if not line.startswith("@@"):
+                continue
+            seen = json.loads(line[2:])
+            text = seen.get("payload", "")
+            try:
+                payload = json.loads(text) if isinstance(text, str) else text
+            except ValueError:
+                payload = None
+            with self._arrived:
+                self.messages.append(Message(seen["topic"], payload,
+                                             seen.get("qos", 0), text))
+                self._arrived.notify_all()
+
+    def publish(self, topic, payload, qos=1, retain=False):
+        text = payload if isinstance(payload, (str, bytes)) else \
+            json.dumps(payload, ensure_ascii=False)
+        data = text if isinstance(text, bytes) else text.encode()
+        subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port),
+             "-q", str(qos), "-t", topic, "-s"] + (["-r"] if retain else []),
+            input=data, check=True, timeout=DEADLINE_S)
+
+    def mark(self):
+        """Where the messages stand now, to wait for later ones."""
+        return len(self.messages)
+
+    def wait(self, what, predicate, since=0, deadline_s=DEADLINE_S):
+        """The first message from `since` on that `predicate` accepts."""
+        end = time.monotonic() + deadline_s
+        with self._arrived:
+            while True:
+                for message in self.messages[since:]:
+                    if predicate(message):
+                        return message
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise Failure(f"not within {deadline_s} s: {what}; seen:\n"
+                                  + "\n".join(f"  {m.topic} {m.text}"
+                                              for m in self.messages[since:]))
+                self._arrived.wait(left)
+
+    def stop(self, signal_number=signal.SIGTERM):
+        stop(self.process, signal_number)
+        stop(self.witness)
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+
+class Nginx:
+    """nginx serving one folder, as slowly as told."""
+
+    def __init__(self, folder, port=None, rate=None):
+        self.folder = folder / "nginx"
+        self.files = self.folder / "files"
+        self.files.mkdir(parents=True)
+        self.port = port or free_port()
+        self.rate = rate
+        self.process = None
+
+    def start(self):
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        rate = f"limit_rate {self.rate};" if self.rate else ""
+        config = self.folder / "nginx.conf"
+        config.write_text(f"""{user}daemon off;
+worker_processes 1;
+pid {self.folder}/nginx.pid;
+error_log {self.folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log {self.folder}/access.log;
+  client_body_temp_path {self.folder}/t1; proxy_temp_path {self.folder}/t2;
+  fastcgi_temp_path {self.folder}/t3; uwsgi_temp_path {self.folder}/t4;
+  scgi_temp_path {self.folder}/t5;
+  server {{
+    listen 127.0.0.1:{self.port};
+    root {self.files};
+    {rate}
+  }}
+}}
+""")
+        binary = shutil.which("nginx") or "/usr/sbin/nginx"
+        self.process = subprocess.Popen(
+            [binary, "-e", str(self.folder / "error.log"), "-c", str(config)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True)
+        wait_until("nginx listens", self._listens)
+
+    def _listens(self):
+        if self.process.poll() is not None:
+            raise Failure("nginx ended: " +
+                          (self.folder / "error.log").read_text())
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def put(self, name, data):
+        (self.files / name).write_bytes(data)
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+    def requests(self):
+        """(path, status, bytes) of every request so far."""
+        log = self.folder / "access.log"
+        text = log.read_text() if log.exists() else ""
+        return [(m[1], int(m[2]), int(m[3])) for m in
+                re.finditer(r'"GET (\S+) [^"]*" (\d+) (\d+)', text)]
+
+    def stop(self, signal_number=signal.SIGTERM):
+        stop(self.process, signal_number)
+
+    def kill(self):
+        """Master and workers at once, as a power cut would."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class FaultServer:
+    """tests/support/http_server.py: HTTP with scripted faults."""
+
+    def __init__(self, folder, *options):
+        self.files = folder / "www"
+        self.files.mkdir()
+        self.options = options
+        self.process = None
+        self.port = None
+
+    def start(self, port=0):
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/support/http_server.py"),
+             "--port", str(port or self.port or 0), "--root", str(self.files),
+             *self.options],
+            stdout=subprocess.PIPE, text=True, bufsize=1)
+        line = self.process.stdout.readline()
+        self.port = int(re.search(r"\d+", line)[0])
+
+    def put(self, name, data):
+        (self.files / name).write_bytes(data)
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+    def _control(self, method, path, body=None):
+        import http.client
+        connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                timeout=DEADLINE_S)
+        connection.request(method, path,
+                           json.dumps(body) if body is not None else None)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        if answer.status >= 300:
+            raise Failure(f"fault server: {answer.status} {text!r}")
+        return json.loads(text) if text.strip() else None
+
+    def script(self, name, faults):
+        self._control("POST", "/_script", {"path": "/" + name, "faults": faults})
+
+    def log(self):
+        return self._control("GET", "/_log")
+
+    def stop(self):
+        stop(self.process)
+
+    def kill(self):
+        stop(self.process, signal.SIGKILL)
+
+
+class Otad:
+    """otad (or otad-launch, started again whenever it ends) in its folder."""
+
+    def __init__(self, folder, build, config, launched=False, env=None):
+        self.folder = folder
+        self.build = pathlib.Path(build)
+        self.launched = launched
+        self.extra_env = env or {}
+        self.process = None
+        self.supervised = False
+        self.starts = 0
+        self.log_path = folder / "otad.log"
+        for name in ("etc", "state", "run", "bin"):
+            (folder / name).mkdir(exist_ok=True)
+        self.binary = folder / "bin" / "otad"
+        if not self.binary.exists():
+            shutil.copy2(self.build / "otad", self.binary)
+        self.write_config(config)
+
+    @property
+    def state(self):
+        return self.folder / "state"
+
+    @property
+    def socket(self):
+        return self.folder / "run" / "io.otad"
+
+    @property
+    def target(self):
+        """The file that an update of otad itself replaces."""
+        return self.state / "bin/otad" if self.launched else self.binary
+
+    def write_config(self, text):
+        (self.folder / "etc/otad.conf").write_text(text)
+
+    def environment(self):
+        return {**os.environ,
+                "STATE_DIRECTORY": str(self.folder / "state"),
+                "RUNTIME_DIRECTORY": str(self.folder / "run"),
+                "CONFIGURATION_DIRECTORY": str(self.folder / "etc"),
+                **self.extra_env}
+
+    def _command(self):
+        if self.launched:
+            return [str(self.build / "otad-launch"), "--factory",
+                    str(self.binary)]
+        return [str(self.binary)]
+
+    def start(self, wait=True):
+        log = open(self.log_path, "ab")
+        self.starts += 1
+        self.process = subprocess.Popen(self._command(), stdout=log, stderr=log,
+                                        env=self.environment())
+        if wait:
+            self.wait_ready()
+        return self.process.pid
+
+    def supervise(self):
+        """Starts it and, until stopped, again whenever it ends."""
+        self.supervised = True
+        self.start(wait=False)
+        threading.Thread(target=self._supervise, daemon=True).start()
+        self.wait_ready()
+
+    def _supervise(self):
+        while self.supervised:
+            self.process.wait()
+            if self.supervised:
+                self.start(wait=False)
+
+    def wait_ready(self):
+        def answers():
+            if self.process.poll() is not None and not self.supervised:
+                raise Failure("otad ended:\n" + self.log())
+            with socket.socket(socket.AF_UNIX) as s:
+                return s.connect_ex(str(self.socket)) == 0
+        wait_until("otad answers on its control socket", answers)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") \
+            if self.log_path.exists() else ""
+
+    def wait_log(self, pattern, deadline_s=DEADLINE_S, start=0):
+        def found():
+            return re.search(pattern, self.log()[start:])
+        try:
+            return wait_until(f"/{pattern}/ in the log", found, deadline_s)
+        except Failure as failure:
+            raise Failure(f"{failure}; the log:\n{self.log()}") from None
+
+    def ctl(self, *arguments, check=True):
+        """otactl; its standard output, or the finished process if not check."""
+        done = subprocess.run(
+            [str(self.build / "otactl"), "--socket", str(self.socket),
+             *arguments], capture_output=True, text=True, timeout=DEADLINE_S,
+            env=self.environment())
+        if not check:
+            return done
+        if done.returncode != 0:
+            raise Failure(f"otactl {' '.join(arguments)}: exit "
+                          f"{done.returncode}: {done.stderr}")
+        return done.stdout
+
+    def stop(self, signal_number=signal.SIGTERM):
+        self.supervised = False
+        stop(self.process, signal_number)
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+
+def base_config(broker, cloud, modules="", mqtt="", update="", download=""):
+    """A whole otad.conf; each part may add keys to its section."""
+    return f"""[Cloud]
+{cloud}
+[Mqtt]
+Host=127.0.0.1
+Port={broker.port}
+Tls=no
+{mqtt}
+[Download]
+{download}
+[Update]
+{update}
+{modules}
+"""
+
+
+HANQI = "Platform=hanqi\nGatewayId=HQ1"
+TENCENT = "Platform=tencent\nProductId=PROD1\nDeviceName=gw1"
+
+
+class Lab(contextlib.AbstractContextManager):
+    """Owns the temporary folder and everything started in it."""
+
+    def __init__(self, build):
+        self.build = pathlib.Path(build).resolve()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="otad-lab-"))
+        self.started = []
+        self.broker = None
+
+    def __exit__(self, kind, value, trace):
+        for thing in reversed(self.started):
+            thing.stop()
+        if kind is not None and os.environ.get("OTAD_KEEP"):
+            print(f"kept: {self.folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _own(self, thing, start=True):
+        if start:
+            thing.start()
+        self.started.append(thing)
+        return thing
+
+    def start_broker(self):
+        self.broker = self._own(Broker(self.folder))
+        return self.broker
+
+    def start_nginx(self, rate=None):
+        return self._own(Nginx(self.folder, rate=rate))
+
+    def start_fault_server(self, *options):
+        return self._own(FaultServer(self.folder, *options))
+
+    def otad(self, config, launched=False, env=None, name="gateway"):
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return self._own(Otad(folder, self.build, config, launched, env),
+                         start=False)
+
+
+# ---- what the clouds say and hear ----
+
+def hanqi_upgrade(version, url, data, msg_id="ota_1", **changes):
+    body = {"version": version, "firmwareUrl": url, "md5": md5(data),
+            "fileSize": len(data), "forceUpgrade": False}
+    body.update(changes)
+    return {"msgType": "ota_upgrade", "msgId": msg_id, "uuid": "HQ1",
+            "timestamp": int(time.time()), "data": body}
+
+
+HANQI_COMMAND = "hanqi/gateway/HQ1/command"
+HANQI_REPORT = "hanqi/gateway/HQ1/report"
+
+
+def is_hanqi_state(state, version=None, msg_id=None):
+    def accepts(message):
+        payload = message.payload
+        if message.topic != HANQI_REPORT or not isinstance(payload, dict) or \
+                payload.get("msgType") != "ota_progress":
+            return False
+        body = payload["data"]
+        return body["state"] == state and \
+            version in (None, body["targetVersion"]) and \
+            msg_id in (None, payload["msgId"])
+    return accepts
+
+
+def is_hanqi_heartbeat(version):
+    def accepts(message):
+        payload = message.payload
+        return message.topic == HANQI_REPORT and isinstance(payload, dict) and \
+            payload.get("msgType") == "heartbeat" and \
+            payload["data"]["firmwareVersion"] == version
+    return accepts
+
+
+def tencent_update(version, url, data, **changes):
+    body = {"type": "update_firmware", "version": version, "url": url,
+            "md5sum": md5(data), "file_size": len(data)}
+    body.update(changes)
+    return body
+
+
+TENCENT_UPDATE = "$ota/update/PROD1/gw1"
+TENCENT_REPORT = "$ota/report/PROD1/gw1"
+
+
+def is_tencent_state(state, version=None):
+    def accepts(message):
+        payload = message.payload
+        if message.topic != TENCENT_REPORT or not isinstance(payload, dict) or \
+                payload.get("type") != "report_progress":
+            return False
+        report = payload["report"]
+        return report["progress"]["state"] == state and \
+            version in (None, report["version"])
+    return accepts
+
+
+def is_tencent_version(version):
+    def accepts(message):
+        payload = message.payload
+        return message.topic == TENCENT_REPORT and isinstance(payload, dict) and \
+            payload.get("type") == "report_version" and \
+            payload["report"]["version"] == version
+    return accepts
