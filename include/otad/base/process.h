@@ -21,18 +21,23 @@ struct process;
 struct process_request {
 	const char *const *argv; /* NULL-terminated; argv[0] by $PATH if no '/' */
 	const char *const *env;	 /* NULL-terminated KEY=VALUE, added to ours; NULL: none */
-	const char *name;	 /* for messages: "Check= of module app" */
-	uint64_t timeout_ms;	 /* SIGTERM to the group then, SIGKILL 5 s later */
+	const char *name; /* for messages: "Check= of module app" */
+	/* SIGTERM to the group then, SIGKILL 5 s later; reported as ended another
+	 * 5 s later, even if the kernel cannot end it. */
+	uint64_t timeout_ms;
 };
 
 struct process_result {
 	bool timed_out;
 	int exit_status; /* -1 when ended by a signal */
 	int signal;	 /* 0 when it exited */
-	char message[PROCESS_MAX_LINE]; /* last non-empty line of standard error */
+	char message[PROCESS_MAX_LINE]; /* last line of standard error not blank */
 };
 
-/* One line of standard output, without its newline, control bytes replaced. */
+/*
+ * One line of standard output, without its newline, control bytes replaced.
+ * May free `process`.
+ */
 typedef void (*process_line_fn)(struct process *process, const char *line,
 				void *user_data);
 /* Exactly once, from the loop, never inside process_new(). May free `process`. */
@@ -42,9 +47,12 @@ typedef void (*process_exit_fn)(struct process *process,
 
 /*
  * Copies `request`. `on_line` may be NULL. The child gets default signal
- * dispositions, an empty mask, /dev/null as input and no other descriptor.
- * Returns owned, or NULL with `err` set (not-found, permission: no such
- * program, not executable; both say so already here).
+ * dispositions, an empty mask, /dev/null as input and no other descriptor; of
+ * our environment not what is meant for this service alone ($NOTIFY_SOCKET,
+ * $WATCHDOG_*, $LISTEN_*).
+ * Returns owned, or NULL with `err` set (not-found, permission, incompatible:
+ * no such program, not executable, not for this machine; they say so already
+ * here).
  */
 struct process *process_new(struct loop *loop,
 			    const struct process_request *request,
