@@ -20,7 +20,7 @@
  */
 enum key_kind {
 	KEY_TEXT,   /* a topic level: no '/', '+', '#', control characters */
-	KEY_FREE,   /* any text */
+	KEY_FREE,   /* any text without control characters */
 	KEY_PATH,   /* a file; %d is $CREDENTIALS_DIRECTORY */
 	KEY_TIME,
 	KEY_BOOL,
@@ -106,7 +106,9 @@ struct config_class {
 struct config {
 	unsigned references;
 	const struct platform_keys *platform; /* NULL: no cloud configured */
-	struct key_value *cloud_keys;	      /* [Cloud], but for Platform= */
+	/* [Cloud], but for Platform=, by the names of platform->cloud; paths
+	 * expanded, all else as text. */
+	struct key_value *cloud_keys;
 	size_t n_cloud_keys;
 	struct config_mqtt mqtt;
 	struct config_download download;
@@ -127,9 +129,10 @@ struct config_problem {
 };
 
 struct config_report {
-	struct config_problem *problems; /* in the order found */
+	struct config_problem *problems; /* by file, then line */
 	size_t n_problems;
 };
+/* Filled by config_load() in any case. */
 void config_report_done(struct config_report *report);
 
 /* Where to look: what is NULL comes from the environment, then the defaults. */
@@ -139,10 +142,11 @@ struct config_source {
 };
 
 /*
- * Loads FILE, then FILE's directory's otad.conf.d/NAME.conf in strverscmp(3)-
- * free plain byte order (FILE.d/ when FILE is not named otad.conf). All
- * problems are collected in `report`, not only the first. Returns owned, or
- * NULL when there was any problem.
+ * Loads FILE, then FILE.d/NAME.conf (so otad.conf.d/ beside otad.conf) in the
+ * byte order of their names. All problems are collected in `report`, not only
+ * the first (up to a hundred). Returns owned, or NULL when there was any problem; NULL without one means
+ * out of memory. Reads $CONFIGURATION_DIRECTORY, $STATE_DIRECTORY,
+ * $RUNTIME_DIRECTORY and $CREDENTIALS_DIRECTORY.
  */
 struct config *config_load(const struct config_source *source,
 			   struct config_report *report) OTA_MUST_CHECK;
@@ -157,7 +161,7 @@ const struct config_class *config_find_class(const struct config *config,
 /*
  * A device of `class_name` with that class's modules, as [Device NAME] would
  * make it. Returns owned, or NULL with `err`: not-found (no such class),
- * protocol-error (bad name).
+ * protocol-error (bad name). `class_name` NULL: without modules.
  */
 struct device *config_make_device(const struct config *config, const char *name,
 				  const char *class_name, struct ota_error *err)
