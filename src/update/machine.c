@@ -282,7 +282,7 @@ void job_fail(struct job *job, const struct ota_error *cause)
 
 static void (*resume_action(const struct job *job))(struct job *)
 {
-	if (job->undoing)
+	if (job->undoing && !job_state_is_terminal(job->state))
 		return start_undo;
 	switch (job->state) {
 	case JOB_STATE_AVAILABLE:

@@ -112,8 +112,8 @@ void store_set_aside(const char *path, const struct ota_error *why)
 	struct ota_error err;
 
 	log_write(LOG_LEVEL_ERROR, &message_state_lost, NULL,
-		  "State file %s is unusable and set aside as %s.bad: %s", path,
-		  path, why->text);
+		  "A state file is unusable and set aside as %s.bad: %s", path,
+		  why->text);
 	if (asprintf(&aside, "%s.bad", path) < 0)
 		return;
 	if (!file_rename(path, aside, &err))

@@ -1,0 +1,399 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "otad/base/file.h"
+
+#include "../../src/update/history.h"
+#include "../../src/update/job.h"
+#include "../../src/update/module-record.h"
+#include "../../src/update/power.h"
+#include "../../src/update/store.h"
+
+struct fixture {
+	char dir[64];
+	struct store store;
+	struct job job;
+	struct ota_error err;
+	size_t entries;
+	char last[JOB_ID_SIZE];
+};
+
+static int set_up(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	strcpy(fx->dir, "/tmp/otad-test-XXXXXX");
+	assert_non_null(mkdtemp(fx->dir));
+	if (!store_open(&fx->store, fx->dir, &fx->err))
+		fail_msg("%s", fx->err.text);
+	strcpy(fx->job.id, "0000000000000001");
+	fx->job.offer = offer_new();
+	fx->job.offer->device = strdup("self");
+	fx->job.offer->module = strdup("app");
+	fx->job.offer->version = strdup("1.0.1");
+	fx->job.offer->url = strdup("http://x/y");
+	digest_set(&fx->job.offer->md5, DIGEST_MD5,
+		   "d41d8cd98f00b204e9800998ecf8427e");
+	fx->job.old_version = strdup("1.0.0");
+	fx->job.state = JOB_STATE_SUCCEEDED;
+	*state = fx;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fx = *state;
+	char command[128];
+
+	store_close(&fx->store);
+	snprintf(command, sizeof(command), "rm -rf %s", fx->dir);
+	assert_int_equal(system(command), 0);
+	offer_free(fx->job.offer);
+	free(fx->job.old_version);
+	free(fx->job.cause_text);
+	free(fx);
+	return 0;
+}
+
+static bool count(const struct history_entry *entry, void *user_data)
+{
+	struct fixture *fx = user_data;
+
+	fx->entries++;
+	snprintf(fx->last, sizeof(fx->last), "%s", entry->job);
+	return true;
+}
+
+static size_t entries(struct fixture *fx, size_t limit)
+{
+	fx->entries = 0;
+	if (!history_read(&fx->store, limit, count, fx, &fx->err))
+		fail_msg("%s", fx->err.text);
+	return fx->entries;
+}
+
+static void append(struct fixture *fx, unsigned number)
+{
+	snprintf(fx->job.id, sizeof(fx->job.id), "%016x", number);
+	if (!history_append(&fx->store, &fx->job, &fx->err))
+		fail_msg("%s", fx->err.text);
+}
+
+static void damage(struct fixture *fx, const char *tail)
+{
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	file = fopen(path, "a");
+	fputs(tail, file);
+	fclose(file);
+}
+
+static void no_history_is_an_empty_one(void **state)
+{
+	assert_int_equal(entries(*state, 10), 0);
+}
+
+static void the_last_entries_come_oldest_first(void **state)
+{
+	struct fixture *fx = *state;
+
+	for (unsigned i = 1; i <= 5; i++)
+		append(fx, i);
+	assert_int_equal(entries(fx, 3), 3);
+	assert_string_equal(fx->last, "0000000000000005");
+	assert_int_equal(entries(fx, 100), 5);
+}
+
+static void a_job_told_again_after_a_power_cut_stands_once(void **state)
+{
+	struct fixture *fx = *state;
+
+	append(fx, 1);
+	append(fx, 1);
+	assert_int_equal(entries(fx, 100), 1);
+}
+
+static void a_torn_last_line_is_written_over(void **state)
+{
+	struct fixture *fx = *state;
+
+	append(fx, 1);
+	damage(fx, "{\"job\":\"000000000000");
+	assert_int_equal(entries(fx, 100), 1);
+	append(fx, 2);
+	assert_int_equal(entries(fx, 100), 2);
+}
+
+static void lines_of_nonsense_are_passed_over(void **state)
+{
+	struct fixture *fx = *state;
+
+	append(fx, 1);
+	damage(fx, "nonsense\n[1,2]\n{\"job\":7}\n\n");
+	append(fx, 2);
+	assert_int_equal(entries(fx, 100), 2);
+}
+
+static void the_older_half_goes_when_it_grows_too_long(void **state)
+{
+	struct fixture *fx = *state;
+	char line[1024];
+	char path[96];
+
+	memset(line, ' ', sizeof(line) - 2);
+	line[sizeof(line) - 2] = '\n';
+	line[sizeof(line) - 1] = '\0';
+	append(fx, 1);
+	for (size_t i = 0; i <= HISTORY_MAX_BYTES / (sizeof(line) - 1); i++)
+		damage(fx, line);
+	append(fx, 2);
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	assert_true(file_size_bytes(path) < HISTORY_MAX_BYTES * 6 / 10);
+	assert_int_equal(entries(fx, SIZE_MAX), 1);
+	assert_string_equal(fx->last, "0000000000000002");
+}
+
+/* ---- what is remembered of a module ---- */
+
+static struct module_record *load(struct fixture *fx)
+{
+	struct module_record *record =
+		module_record_load(&fx->store, "self", "app", &fx->err);
+
+	if (!record)
+		fail_msg("%s", fx->err.text);
+	return record;
+}
+
+static void save(struct fixture *fx, struct module_record *record)
+{
+	if (!module_record_save(record, &fx->store, "self", "app", &fx->err))
+		fail_msg("%s", fx->err.text);
+	module_record_free(record);
+}
+
+static void a_success_is_remembered(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	assert_true(module_record_end(record, &fx->job, 1000));
+	save(fx, record);
+	record = load(fx);
+	assert_string_equal(record->version, "1.0.1");
+	assert_string_equal(record->previous, "1.0.0");
+	assert_int_equal(record->updated_ms, 1000);
+	assert_int_equal(record->last_state, JOB_STATE_SUCCEEDED);
+	assert_string_equal(record->last_offer->version, "1.0.1");
+	module_record_free(record);
+}
+
+static void fail_with(struct fixture *fx, struct module_record *record,
+		      enum ota_error_kind kind, unsigned number)
+{
+	snprintf(fx->job.id, sizeof(fx->job.id), "%016x", number);
+	fx->job.state = JOB_STATE_FAILED;
+	fx->job.cause = kind;
+	assert_true(module_record_end(record, &fx->job, 1000));
+}
+
+static void the_third_failure_of_one_artifact_is_the_last_for_a_day(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+	struct offer *other = offer_copy(fx->job.offer);
+
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_false(module_record_refuses(record, fx->job.offer, 1000));
+		fail_with(fx, record, OTA_ERROR_HEALTH_CHECK_FAILED, i);
+	}
+	assert_true(module_record_refuses(record, fx->job.offer, 1000));
+	assert_false(module_record_refuses(record, fx->job.offer,
+					   1000 + STRIKES_REFUSE_MS));
+	free(other->version);
+	other->version = strdup("1.0.2");
+	assert_false(module_record_refuses(record, other, 1000));
+	save(fx, record);
+	record = load(fx);
+	assert_true(module_record_refuses(record, fx->job.offer, 1000));
+	module_record_forgive(record);
+	assert_false(module_record_refuses(record, fx->job.offer, 1000));
+	offer_free(other);
+	module_record_free(record);
+}
+
+static void a_broken_link_is_no_strike(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	for (unsigned i = 1; i <= 5; i++)
+		fail_with(fx, record, OTA_ERROR_NETWORK, i);
+	assert_false(module_record_refuses(record, fx->job.offer, 1000));
+	module_record_free(record);
+}
+
+static void one_failure_told_twice_is_one_strike(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	for (unsigned i = 0; i < 5; i++)
+		fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 7);
+	assert_int_equal(record->strikes, 1);
+	module_record_free(record);
+}
+
+static void an_unreadable_record_is_set_aside(void **state)
+{
+	struct fixture *fx = *state;
+	char path[128], bad[160];
+
+	snprintf(path, sizeof(path), "%s/modules/self%%2Fapp.json", fx->dir);
+	snprintf(bad, sizeof(bad), "%s.bad", path);
+	assert_true(file_write(path, "{\"version\":", 11, 0600, &fx->err));
+	module_record_free(load(fx));
+	assert_false(file_exists(path));
+	assert_true(file_exists(bad));
+}
+
+static void a_record_of_nonsense_is_an_empty_one(void **state)
+{
+	static const char text[] =
+		"{\"version\":\"../x\",\"last_state\":\"flying\",\"last_offer\":[1],"
+		"\"strikes\":\"x\",\"last_job\":\"short\",\"previous\":7}";
+	struct fixture *fx = *state;
+	struct module_record *record;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/modules/self%%2Fapp.json", fx->dir);
+	assert_true(file_write(path, text, strlen(text), 0600, &fx->err));
+	record = load(fx);
+	assert_null(record->version);
+	assert_null(record->previous);
+	assert_int_equal(record->last_state, JOB_STATE_IDLE);
+	module_record_free(record);
+}
+
+/* ---- the state directory ---- */
+
+static void a_second_otad_is_refused(void **state)
+{
+	struct fixture *fx = *state;
+	struct store second;
+
+	assert_false(store_open(&second, fx->dir, &fx->err));
+	assert_int_equal(fx->err.kind, OTA_ERROR_BUSY);
+	assert_non_null(strstr(fx->err.text, fx->dir));
+	store_close(&second);
+}
+
+static void names_do_not_leave_their_folder(void **state)
+{
+	struct fixture *fx = *state;
+	char *path = store_path(&fx->store, STORE_DEVICES, "../../etc/x", ".json");
+
+	assert_null(strstr(path, "../"));
+	free(path);
+}
+
+static bool count_documents(void *user_data, const char *path,
+			    struct json_object *document, struct ota_error *err)
+{
+	(*(unsigned *)user_data)++;
+	return true;
+}
+
+static void leftovers_are_tidied_and_damage_set_aside(void **state)
+{
+	static const char *const files[] = { "a.json", "b.json", "c.json.tmp" };
+	static const char *const texts[] = { "{}", "", "{}" };
+	struct fixture *fx = *state;
+	unsigned documents = 0;
+	char path[128];
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/jobs/%s", fx->dir, files[i]);
+		assert_true(file_write(path, texts[i], strlen(texts[i]), 0600,
+				       &fx->err));
+	}
+	assert_true(store_each(&fx->store, STORE_JOBS, count_documents,
+			       &documents, &fx->err));
+	assert_int_equal(documents, 1);
+	snprintf(path, sizeof(path), "%s/jobs/b.json.bad", fx->dir);
+	assert_true(file_exists(path));
+	snprintf(path, sizeof(path), "%s/jobs/c.json.tmp", fx->dir);
+	assert_false(file_exists(path));
+}
+
+/* ---- the battery ---- */
+
+static void supply(struct fixture *fx, const char *name, const char *attribute,
+		   const char *value)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/supply/%s", fx->dir, name);
+	assert_true(file_make_dirs(path, 0755, &fx->err));
+	snprintf(path, sizeof(path), "%s/supply/%s/%s", fx->dir, name, attribute);
+	assert_true(file_write(path, value, strlen(value), 0600, &fx->err));
+}
+
+static void mains_power_passes_and_the_fullest_battery_counts(void **state)
+{
+	struct fixture *fx = *state;
+	unsigned percent = 0;
+	char dir[96];
+
+	snprintf(dir, sizeof(dir), "%s/supply", fx->dir);
+	assert_false(power_on_battery(dir, &percent));
+	supply(fx, "BAT0", "type", "Battery\n");
+	supply(fx, "BAT0", "capacity", "15\n");
+	supply(fx, "BAT1", "type", "Battery\n");
+	supply(fx, "BAT1", "capacity", "40\n");
+	supply(fx, "MOUSE", "type", "Battery\n");
+	supply(fx, "MOUSE", "scope", "Device\n");
+	supply(fx, "MOUSE", "capacity", "99\n");
+	assert_true(power_on_battery(dir, &percent));
+	assert_int_equal(percent, 40);
+	supply(fx, "AC", "type", "Mains\n");
+	supply(fx, "AC", "online", "0\n");
+	assert_true(power_on_battery(dir, &percent));
+	supply(fx, "AC", "online", "1\n");
+	assert_false(power_on_battery(dir, &percent));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(no_history_is_an_empty_one),
+		TEST(the_last_entries_come_oldest_first),
+		TEST(a_job_told_again_after_a_power_cut_stands_once),
+		TEST(a_torn_last_line_is_written_over),
+		TEST(lines_of_nonsense_are_passed_over),
+		TEST(the_older_half_goes_when_it_grows_too_long),
+		TEST(a_success_is_remembered),
+		TEST(the_third_failure_of_one_artifact_is_the_last_for_a_day),
+		TEST(a_broken_link_is_no_strike),
+		TEST(one_failure_told_twice_is_one_strike),
+		TEST(an_unreadable_record_is_set_aside),
+		TEST(a_record_of_nonsense_is_an_empty_one),
+		TEST(a_second_otad_is_refused),
+		TEST(names_do_not_leave_their_folder),
+		TEST(leftovers_are_tidied_and_damage_set_aside),
+		TEST(mains_power_passes_and_the_fullest_battery_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
