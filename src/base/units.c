@@ -19,7 +19,7 @@
 /* Clock changes in use shift by two hours at most; Antarctica has those. */
 #define MAX_SHIFT_MIN 120
 
-/* Within three days every minute of the clock strikes. */
+/* Within three days every minute of the clock has struck. */
 #define MAX_WAIT_MIN (3 * MINUTES_PER_DAY)
 
 struct unit {
@@ -235,28 +235,39 @@ static int64_t floor_div(int64_t a, int64_t b)
 }
 
 /*
- * Walks along the local clock, a minute at a time near the window's start and
- * in one stride where no change of the clock can bring it about. So the hour
- * that a spring night skips and the one an autumn night repeats need no rules.
+ * Minutes that no change of the clock can bring the window into: not back
+ * into the one that just closed, not early into the next.
+ */
+static unsigned safe_stride(const struct time_window *window, unsigned minute)
+{
+	unsigned since_end = (minute + MINUTES_PER_DAY - window->end_min) %
+			     MINUTES_PER_DAY;
+	unsigned to_start = (window->start_min + MINUTES_PER_DAY - minute) %
+			    MINUTES_PER_DAY;
+
+	if (since_end <= MAX_SHIFT_MIN || to_start <= MAX_SHIFT_MIN + 1)
+		return 1;
+	return to_start - MAX_SHIFT_MIN;
+}
+
+/*
+ * Walks along the local clock, so the hour that a spring night skips and the
+ * one that an autumn night repeats need no rules.
  */
 uint64_t time_window_wait_ms(const struct time_window *window, int64_t wall_ms)
 {
 	int64_t first = floor_div(wall_ms,
 				  SECONDS_PER_MINUTE * MS_PER_SECOND);
 	int64_t at = first;
-	unsigned minute, left;
+	unsigned minute;
 
 	if (window->always)
 		return 0;
 	tzset(); /* localtime_r(3) need not notice that the zone changed */
 	while (at - first <= MAX_WAIT_MIN &&
-	       local_minute((time_t)(at * SECONDS_PER_MINUTE), &minute)) {
-		if (contains(window, minute))
-			break;
-		left = (window->start_min + MINUTES_PER_DAY - minute) %
-		       MINUTES_PER_DAY;
-		at += left > MAX_SHIFT_MIN + 1 ? left - MAX_SHIFT_MIN : 1;
-	}
+	       local_minute((time_t)(at * SECONDS_PER_MINUTE), &minute) &&
+	       !contains(window, minute))
+		at += safe_stride(window, minute);
 	if (at == first)
 		return 0;
 	return (uint64_t)(at * SECONDS_PER_MINUTE * MS_PER_SECOND - wall_ms);
