@@ -1,0 +1,49 @@
+#pragma once
+
+/* One message of the outbox as a file: DIR/NUMBER.json. */
+
+#include "otad/base/error.h"
+#include "otad/mqtt/outbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A platform's longest topic is a tenth of it. */
+#define OUTBOX_MAX_TOPIC_BYTES	 1024
+/* A report is a few hundred bytes; platforms refuse far smaller ones. */
+#define OUTBOX_MAX_PAYLOAD_BYTES (64 * 1024)
+
+/* A message and its place in the order. */
+struct outbox_entry {
+	struct outbox_entry *next;
+	uint64_t number;
+	char *topic;
+	char *payload;
+	int qos;
+	enum outbox_class message_class;
+	bool on_disk;
+	bool in_flight; /* under `id` */
+	int id;
+};
+
+/* Copies; refuses what could never be sent. Returns owned, or NULL. */
+struct outbox_entry *outbox_entry_new(const struct outbox_message *message,
+				      uint64_t number,
+				      struct ota_error *err) OTA_MUST_CHECK;
+struct outbox_entry *outbox_entry_free(struct outbox_entry *entry);
+OTA_DEFINE_CLEANUP(struct outbox_entry *, outbox_entry_free)
+
+/* `durable`: a power cut cannot undo it. */
+bool outbox_file_write(const char *dir, struct outbox_entry *entry,
+		       bool durable, struct ota_error *err) OTA_MUST_CHECK;
+bool outbox_file_remove(const char *dir, uint64_t number,
+			struct ota_error *err);
+
+/*
+ * The entries of `dir` in order, as an owned list that may be empty; clears
+ * what interrupted writes left. `*ret_next`: beyond every number in use.
+ */
+bool outbox_file_load(const char *dir, struct outbox_entry **ret_first,
+		      uint64_t *ret_next, unsigned *ret_bad,
+		      struct ota_error *err) OTA_MUST_CHECK;

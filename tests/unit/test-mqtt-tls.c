@@ -1,0 +1,385 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "otad/base/loop.h"
+#include "otad/mqtt/mqtt.h"
+
+#include "support/broker.h"
+#include "support/mqtt-client.h"
+#include "support/stub-server.h"
+
+#include "../../src/mqtt/mqtt-timing.h"
+
+/* Certificates take a while to make: one broker of each sort for all tests. */
+struct brokers {
+	struct broker *open;
+	struct broker *closed; /* asks for a client certificate */
+};
+
+struct fixture {
+	struct brokers *brokers;
+	struct loop *loop;
+	struct mqtt_client client;
+	struct stub_server server;
+};
+
+static int start_brokers(void **state)
+{
+	struct brokers *brokers = calloc(1, sizeof(*brokers));
+
+	assert_non_null(brokers);
+	brokers->open = broker_start(&(struct broker_options){.tls = true});
+	brokers->closed = broker_start(&(struct broker_options){
+		.tls = true, .client_certificates = true});
+	*state = brokers;
+	return 0;
+}
+
+static int stop_brokers(void **state)
+{
+	struct brokers *brokers = *state;
+
+	broker_stop(brokers->open);
+	broker_stop(brokers->closed);
+	free(brokers);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	assert_non_null(fx);
+	fx->brokers = *state;
+	fx->loop = loop_new(NULL);
+	assert_non_null(fx->loop);
+	*state = fx;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fx = *state;
+
+	mqtt_free(fx->client.mqtt);
+	if (fx->server.loop)
+		stub_server_done(&fx->server);
+	loop_free(fx->loop);
+	*state = fx->brokers;
+	free(fx);
+	return 0;
+}
+
+static struct mqtt_client *connect_with(struct fixture *fx,
+					struct mqtt_options *options)
+{
+	options->tls = true;
+	options->clean_session = true;
+	if (!options->host)
+		options->host = BROKER_NAME;
+	mqtt_client_init(&fx->client, fx->loop, options);
+	fx->client.topic = "ota/1";
+	fx->client.greeting = "hello";
+	mqtt_client_start(&fx->client);
+	return &fx->client;
+}
+
+static struct mqtt_client *connect_to_stub(struct fixture *fx, const char *host)
+{
+	stub_server_init(&fx->server, fx->loop);
+	return connect_with(fx, &(struct mqtt_options){
+					.host = host, .port = fx->server.port});
+}
+
+static void the_right_broker_is_trusted(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "ca.pem")});
+
+	wait_until(client, &client->messages, 1);
+	wait_until(client, &client->published, 1);
+	assert_string_equal(client->got_payload, "hello");
+	assert_int_equal(client->disconnected, 0);
+
+	mqtt_client_stop(client);
+	wait_until(client, &client->stopped, 1);
+	/* The handshake, four answers, and nothing for nothing. */
+	assert_in_range(client->rounds, 1, 60);
+}
+
+static void an_idle_connection_sleeps(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "ca.pem")});
+
+	wait_until(client, &client->messages, 1);
+	client->rounds = 0;
+	turn_for(client, 500);
+	/* Rounds of 50 ms that end by themselves. */
+	assert_in_range(client->rounds, 1, 15);
+}
+
+static void another_authority_is_not_trusted(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "other-ca.pem")});
+
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->connected, 0);
+	assert_non_null(strstr(client->why.text, "certificate refused"));
+}
+
+static void the_systems_authorities_do_not_vouch_for_it(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_with(
+		fx,
+		&(struct mqtt_options){.port = broker_port(fx->brokers->open)});
+
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->connected, 0);
+	assert_non_null(strstr(client->why.text, "certificate refused"));
+}
+
+static void another_name_is_not_trusted(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .host = "mqtt.example",
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "ca.pem")});
+
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->connected, 0);
+	assert_non_null(strstr(client->why.text, "mqtt.example"));
+	assert_non_null(strstr(client->why.text, "mismatch"));
+}
+
+static void
+an_address_the_certificate_does_not_name_is_not_trusted(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .host = "127.0.0.1",
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "ca.pem")});
+
+	wait_until(client, &client->disconnected, 1);
+	assert_non_null(strstr(client->why.text, "mismatch"));
+}
+
+static void our_certificate_lets_us_in(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->closed;
+	char *ca = strdup(broker_file(broker, "ca.pem"));
+	char *cert = strdup(broker_file(broker, "client.pem"));
+	char *key = strdup(broker_file(broker, "client.key"));
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){.port = broker_port(broker),
+					   .ca_file = ca,
+					   .cert_file = cert,
+					   .key_file = key});
+
+	free(ca);
+	free(cert);
+	free(key);
+	wait_until(client, &client->messages, 1);
+	assert_int_equal(client->disconnected, 0);
+}
+
+static void without_a_certificate_we_stay_out(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->closed;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "ca.pem")});
+
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->connected, 0);
+	assert_int_equal(client->why.kind, OTA_ERROR_NETWORK);
+}
+
+static void missing_files_are_named(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){.port = broker_port(broker),
+					   .ca_file = "/nowhere/ca.pem"});
+
+	wait_until(client, &client->disconnected, 1);
+	assert_non_null(strstr(client->why.text, "/nowhere/ca.pem"));
+	assert_non_null(strstr(client->why.text, "No such file"));
+}
+
+static void a_key_of_another_certificate_is_refused(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	char *cert = strdup(broker_file(broker, "client.pem"));
+	char *key = strdup(broker_file(broker, "server.key"));
+	struct mqtt_client *client = connect_with(
+		fx,
+		&(struct mqtt_options){.port = broker_port(broker),
+				       .ca_file = broker_file(broker, "ca.pem"),
+				       .cert_file = cert,
+				       .key_file = key});
+
+	free(cert);
+	free(key);
+	wait_until(client, &client->disconnected, 1);
+	assert_non_null(strstr(client->why.text, "mismatch"));
+}
+
+static void a_broker_without_tls_is_told(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_to_stub(fx, NULL);
+
+	fx->server.answer = "\x20\x02\x00\x05 no TLS here, please";
+	fx->server.answer_bytes = 24;
+	wait_until(client, &client->disconnected, 1);
+	assert_non_null(strstr(client->why.text, "wrong version number"));
+}
+
+static void a_hang_up_in_the_handshake_is_no_busy_loop(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_to_stub(fx, NULL);
+
+	fx->server.hang_up = true;
+	wait_until(client, &client->disconnected, 2);
+	assert_int_equal(client->why.kind, OTA_ERROR_NETWORK);
+	assert_in_range(client->rounds, 2, 60);
+}
+
+static void a_reset_in_the_handshake_is_no_busy_loop(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_to_stub(fx, NULL);
+
+	/* Closing with unread bytes. */
+	fx->server.hang_up_at_once = true;
+	wait_until(client, &client->disconnected, 3);
+	assert_int_equal(client->why.kind, OTA_ERROR_NETWORK);
+	assert_in_range(client->rounds, 3, 90);
+}
+
+static void a_closed_port_is_no_busy_loop(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_to_stub(fx, NULL);
+
+	stub_server_done(&fx->server);
+	wait_until(client, &client->disconnected, 3);
+	assert_int_equal(client->why.kind, OTA_ERROR_NETWORK);
+	assert_non_null(strstr(client->why.text, "refused"));
+	assert_in_range(client->rounds, 3, 60);
+}
+
+static void silence_in_the_handshake_is_given_up(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_timing timing = mqtt_client_quick;
+	struct mqtt_client *client = connect_to_stub(fx, NULL);
+
+	timing.deadline_ms = 300;
+	mqtt_set_timing(client->mqtt, &timing);
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->why.kind, OTA_ERROR_TIMEOUT);
+	assert_in_range(client->rounds, 2, 40);
+}
+
+static void the_server_hears_the_name_it_is_known_by(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_to_stub(fx, "mqtt.example");
+
+	wait_until(client, &fx->server.accepted, 1);
+	while (fx->server.heard_bytes == 0)
+		turn_for(client, 1);
+	assert_non_null(memmem(fx->server.heard, fx->server.heard_bytes,
+			       "mqtt.example", strlen("mqtt.example")));
+}
+
+static void an_address_is_no_name_to_send(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = connect_to_stub(fx, "127.0.0.1");
+
+	wait_until(client, &fx->server.accepted, 1);
+	while (fx->server.heard_bytes == 0)
+		turn_for(client, 1);
+	assert_null(memmem(fx->server.heard, fx->server.heard_bytes,
+			   "127.0.0.1", strlen("127.0.0.1")));
+}
+
+static void a_broker_that_returns_is_found_again(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client = connect_with(
+		fx, &(struct mqtt_options){
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "ca.pem")});
+
+	wait_until(client, &client->messages, 1);
+	broker_kill(broker);
+	wait_until(client, &client->disconnected, 2);
+	broker_restart(broker);
+	wait_until(client, &client->messages, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		T(the_right_broker_is_trusted),
+		T(an_idle_connection_sleeps),
+		T(another_authority_is_not_trusted),
+		T(the_systems_authorities_do_not_vouch_for_it),
+		T(another_name_is_not_trusted),
+		T(an_address_the_certificate_does_not_name_is_not_trusted),
+		T(our_certificate_lets_us_in),
+		T(without_a_certificate_we_stay_out),
+		T(missing_files_are_named),
+		T(a_key_of_another_certificate_is_refused),
+		T(a_broker_without_tls_is_told),
+		T(a_hang_up_in_the_handshake_is_no_busy_loop),
+		T(a_reset_in_the_handshake_is_no_busy_loop),
+		T(a_closed_port_is_no_busy_loop),
+		T(silence_in_the_handshake_is_given_up),
+		T(the_server_hears_the_name_it_is_known_by),
+		T(an_address_is_no_name_to_send),
+		T(a_broker_that_returns_is_found_again),
+#undef T
+	};
+
+	return cmocka_run_group_tests(tests, start_brokers, stop_brokers);
+}

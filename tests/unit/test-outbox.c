@@ -1,0 +1,597 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+
+#include "otad/base/file.h"
+#include "otad/mqtt/outbox.h"
+
+/* A broker that takes what it is given, until told not to. */
+struct sender {
+	bool refuses;
+	int next_id;
+	size_t count;
+	char sent[256][32];
+	int ids[256];
+	int qos[256];
+};
+
+struct fixture {
+	char dir[64];
+	struct outbox *outbox;
+	struct sender sender;
+	unsigned emptied;
+	bool free_when_empty;
+};
+
+static bool send_it(void *user_data, const char *topic, const char *payload,
+		    size_t size, int qos, int *ret_id)
+{
+	struct sender *sender = user_data;
+	size_t at = sender->count;
+
+	if (sender->refuses)
+		return false;
+	assert_true(at < OTA_ARRAY_SIZE(sender->sent));
+	assert_string_equal(topic, "t/up");
+	assert_int_equal(size, strlen(payload));
+	snprintf(sender->sent[at], sizeof(sender->sent[at]), "%s", payload);
+	sender->qos[at] = qos;
+	sender->ids[at] = *ret_id = ++sender->next_id;
+	sender->count++;
+	return true;
+}
+
+static unsigned start(struct fixture *fx)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+	unsigned bad = 1000;
+
+	fx->outbox = outbox_new(fx->dir, send_it, &fx->sender, &bad, &err);
+	if (!fx->outbox)
+		fail_msg("%s", err.text);
+	return bad;
+}
+
+/* As after a restart: nothing in flight, nothing known to be sent. */
+static unsigned restart(struct fixture *fx)
+{
+	fx->outbox = outbox_free(fx->outbox);
+	memset(&fx->sender, 0, sizeof(fx->sender));
+	return start(fx);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	assert_non_null(fx);
+	strcpy(fx->dir, "/tmp/otad-outbox-XXXXXX");
+	assert_non_null(mkdtemp(fx->dir));
+	strcat(fx->dir, "/outbox");
+	start(fx);
+	*state = fx;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fx = *state;
+	char command[256];
+
+	outbox_free(fx->outbox);
+	*strrchr(fx->dir, '/') = '\0';
+	snprintf(command, sizeof(command), "rm -rf %s", fx->dir);
+	assert_int_equal(system(command), 0);
+	free(fx);
+	return 0;
+}
+
+static bool try_add(struct fixture *fx, enum outbox_class message_class,
+		    const char *payload)
+{
+	const struct outbox_message message = {
+		.topic = "t/up",
+		.payload = payload,
+		.qos = message_class == OUTBOX_FLEETING ? 0 : 1,
+		.message_class = message_class,
+	};
+	struct ota_error err;
+
+	return outbox_add(fx->outbox, &message, &err);
+}
+
+static void add(struct fixture *fx, enum outbox_class message_class,
+		const char *payload)
+{
+	assert_true(try_add(fx, message_class, payload));
+}
+
+static void add_numbered(struct fixture *fx, enum outbox_class message_class,
+			 unsigned first, unsigned count)
+{
+	char payload[16];
+
+	for (unsigned i = first; i < first + count; i++) {
+		snprintf(payload, sizeof(payload), "%u", i);
+		add(fx, message_class, payload);
+	}
+}
+
+/* The broker acknowledges all that was sent, in order. */
+static void acknowledge_all(struct fixture *fx)
+{
+	for (size_t i = 0; i < fx->sender.count; i++)
+		outbox_acknowledge(fx->outbox, fx->sender.ids[i]);
+}
+
+static const char *path_of(const struct fixture *fx, const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", fx->dir, name);
+	return path;
+}
+
+static void put_file(const struct fixture *fx, const char *name,
+		     const char *text)
+{
+	assert_true(
+		file_write(path_of(fx, name), text, strlen(text), 0600, NULL));
+}
+
+static bool has_file(const struct fixture *fx, const char *name)
+{
+	return file_exists(path_of(fx, name));
+}
+
+static void a_message_leaves_at_once_when_open(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_RESULT, "done");
+	assert_int_equal(fx->sender.count, 1);
+	assert_string_equal(fx->sender.sent[0], "done");
+	assert_int_equal(fx->sender.qos[0], 1);
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+
+	assert_true(outbox_acknowledge(fx->outbox, fx->sender.ids[0]));
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+}
+
+static void messages_wait_in_order_until_opened(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_PROGRESS, "a");
+	add(fx, OUTBOX_RESULT, "b");
+	add(fx, OUTBOX_PROGRESS, "c");
+	assert_int_equal(fx->sender.count, 0);
+
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 3);
+	assert_string_equal(fx->sender.sent[0], "a");
+	assert_string_equal(fx->sender.sent[1], "b");
+	assert_string_equal(fx->sender.sent[2], "c");
+}
+
+static void a_result_is_on_disk_until_acknowledged(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_RESULT, "done");
+	assert_true(has_file(fx, "1.json"));
+	outbox_open(fx->outbox);
+	assert_true(has_file(fx, "1.json"));
+	outbox_acknowledge(fx->outbox, fx->sender.ids[0]);
+	assert_false(has_file(fx, "1.json"));
+}
+
+static void a_result_survives_a_crash(void **state)
+{
+	struct fixture *fx = *state;
+	struct outbox *crashed = fx->outbox;
+
+	add(fx, OUTBOX_PROGRESS, "lost");
+	add(fx, OUTBOX_RESULT, "line\n\"quoted\" \xe2\x82\xac");
+	assert_int_equal(start(fx), 0);
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+	outbox_open(fx->outbox);
+	assert_string_equal(fx->sender.sent[0],
+			    "line\n\"quoted\" \xe2\x82\xac");
+	outbox_free(crashed);
+}
+
+static void a_result_that_is_not_utf8_survives_too(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_RESULT, "caf\xe9");
+	assert_int_equal(restart(fx), 0);
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 1);
+	assert_memory_equal(fx->sender.sent[0], "caf", 3);
+}
+
+static void progress_survives_an_orderly_restart(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_PROGRESS, "a");
+	add(fx, OUTBOX_RESULT, "b");
+	add(fx, OUTBOX_PROGRESS, "c");
+	assert_int_equal(restart(fx), 0);
+	add(fx, OUTBOX_RESULT, "d");
+
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(fx->sender.sent[i][0], 'a' + (int)i);
+	acknowledge_all(fx);
+	assert_int_equal(restart(fx), 0);
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+}
+
+static void ten_comes_after_nine_after_a_restart(void **state)
+{
+	struct fixture *fx = *state;
+
+	add_numbered(fx, OUTBOX_RESULT, 1, 12);
+	restart(fx);
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 12);
+	assert_string_equal(fx->sender.sent[1], "2");
+	assert_string_equal(fx->sender.sent[8], "9");
+	assert_string_equal(fx->sender.sent[11], "12");
+}
+
+static void what_was_in_flight_is_sent_again_in_order(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_RESULT, "a");
+	add(fx, OUTBOX_RESULT, "b");
+	add(fx, OUTBOX_RESULT, "c");
+	outbox_acknowledge(fx->outbox, fx->sender.ids[1]);
+	outbox_close(fx->outbox);
+	add(fx, OUTBOX_RESULT, "d");
+	outbox_open(fx->outbox);
+
+	assert_int_equal(fx->sender.count, 6);
+	assert_string_equal(fx->sender.sent[3], "a");
+	assert_string_equal(fx->sender.sent[4], "c");
+	assert_string_equal(fx->sender.sent[5], "d");
+}
+
+static void an_acknowledgement_of_an_older_connection_is_ignored(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_RESULT, "a");
+	outbox_close(fx->outbox);
+	assert_false(outbox_acknowledge(fx->outbox, fx->sender.ids[0]));
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+	assert_false(outbox_acknowledge(fx->outbox, 4711));
+}
+
+static void at_most_twenty_are_in_flight(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add_numbered(fx, OUTBOX_RESULT, 0, 25);
+	assert_int_equal(fx->sender.count, 20);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[0]);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[1]);
+	assert_int_equal(fx->sender.count, 22);
+	assert_string_equal(fx->sender.sent[21], "21");
+}
+
+static void the_oldest_progress_makes_room(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_RESULT, "r");
+	add_numbered(fx, OUTBOX_PROGRESS, 0, 70);
+	assert_int_equal(outbox_pending(fx->outbox), 65);
+
+	outbox_open(fx->outbox);
+	while (outbox_pending(fx->outbox) > 0)
+		acknowledge_all(fx);
+	assert_int_equal(fx->sender.count, 65);
+	assert_string_equal(fx->sender.sent[0], "r");
+	assert_string_equal(fx->sender.sent[1], "6");
+	assert_string_equal(fx->sender.sent[64], "69");
+}
+
+static void results_are_never_dropped(void **state)
+{
+	struct fixture *fx = *state;
+
+	add_numbered(fx, OUTBOX_RESULT, 0, 100);
+	add_numbered(fx, OUTBOX_PROGRESS, 100, 70);
+	assert_int_equal(outbox_pending(fx->outbox), 164);
+	restart(fx);
+	assert_int_equal(outbox_pending(fx->outbox), 164);
+}
+
+static void fleeting_messages_are_forgotten_when_closed(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_FLEETING, "50 %");
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 0);
+
+	add(fx, OUTBOX_FLEETING, "60 %");
+	assert_int_equal(fx->sender.count, 1);
+	assert_int_equal(fx->sender.qos[0], 0);
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+}
+
+static void fleeting_messages_do_not_overtake(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add_numbered(fx, OUTBOX_RESULT, 0, 21);
+	add(fx, OUTBOX_FLEETING, "later");
+	assert_int_equal(fx->sender.count, 20);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[0]);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[1]);
+	assert_int_equal(fx->sender.count, 22);
+	assert_string_equal(fx->sender.sent[20], "20");
+	assert_string_equal(fx->sender.sent[21], "later");
+
+	/* And those that still wait go with the connection. */
+	add_numbered(fx, OUTBOX_RESULT, 22, 10);
+	add(fx, OUTBOX_FLEETING, "never");
+	outbox_close(fx->outbox);
+	outbox_open(fx->outbox);
+	while (outbox_pending(fx->outbox) > 0)
+		acknowledge_all(fx);
+	for (size_t i = 0; i < fx->sender.count; i++)
+		assert_string_not_equal(fx->sender.sent[i], "never");
+}
+
+static void what_is_refused_now_is_sent_later(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_RESULT, "a");
+	fx->sender.refuses = true;
+	add(fx, OUTBOX_RESULT, "b");
+	add(fx, OUTBOX_RESULT, "c");
+	assert_int_equal(fx->sender.count, 1);
+
+	fx->sender.refuses = false;
+	/* Somebody else's acknowledgement is as good a chance as any. */
+	assert_false(outbox_acknowledge(fx->outbox, 4711));
+	assert_int_equal(fx->sender.count, 3);
+	assert_string_equal(fx->sender.sent[1], "b");
+	assert_string_equal(fx->sender.sent[2], "c");
+}
+
+static void a_result_that_cannot_be_written_is_not_taken(void **state)
+{
+	struct fixture *fx = *state;
+	char command[256];
+
+	/* A file in place of the folder: root may write anywhere else. */
+	snprintf(command, sizeof(command), "rm -rf %s && touch %s", fx->dir,
+		 fx->dir);
+	assert_int_equal(system(command), 0);
+	outbox_open(fx->outbox);
+	assert_false(try_add(fx, OUTBOX_RESULT, "done"));
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+	assert_int_equal(fx->sender.count, 0);
+
+	snprintf(command, sizeof(command), "rm -f %s && mkdir %s", fx->dir,
+		 fx->dir);
+	assert_int_equal(system(command), 0);
+	add(fx, OUTBOX_RESULT, "done");
+	assert_int_equal(fx->sender.count, 1);
+}
+
+static void what_could_never_be_sent_is_not_taken(void **state)
+{
+	struct fixture *fx = *state;
+	OTA_CLEANUP(freep) char *huge = calloc(1, 70000);
+	struct outbox_message message = {"t/+", "x", 1, OUTBOX_RESULT};
+	struct ota_error err;
+
+	assert_non_null(huge);
+	memset(huge, 'x', 69999);
+	assert_false(try_add(fx, OUTBOX_RESULT, ""));
+	assert_false(try_add(fx, OUTBOX_RESULT, huge));
+	assert_false(outbox_add(fx->outbox, &message, &err));
+	message.topic = "";
+	assert_false(outbox_add(fx->outbox, &message, &err));
+	message.topic = huge;
+	assert_false(outbox_add(fx->outbox, &message, &err));
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+}
+
+static void hostile_files_are_set_aside(void **state)
+{
+	static const struct {
+		const char *name, *text;
+	} files[] = {
+		{"2.json", ""},
+		{"3.json", "{\"topic\":"},
+		{"4.json", "[]"},
+		{"5.json", "{\"topic\":1,\"payload\":\"x\",\"qos\":1,"
+			   "\"class\":\"result\"}"},
+		{"6.json", "{\"topic\":\"t\",\"payload\":{},\"qos\":1,"
+			   "\"class\":\"result\"}"},
+		{"7.json", "{\"topic\":\"t\",\"payload\":\"x\",\"qos\":9,"
+			   "\"class\":\"result\"}"},
+		{"8.json", "{\"topic\":\"t\",\"payload\":\"x\",\"qos\":1,"
+			   "\"class\":\"boss\"}"},
+		{"9.json", "{\"topic\":\"t\\u0000x\",\"payload\":\"x\","
+			   "\"qos\":1,\"class\":\"result\"}"},
+		{"10.json", "{\"topic\":\"#\",\"payload\":\"x\",\"qos\":1,"
+			    "\"class\":\"result\"}"},
+		{"11.json", "{\"topic\":\"t\",\"payload\":\"\",\"qos\":1,"
+			    "\"class\":\"result\"}"},
+		{"12.json", "{\"topic\":\"t\",\"payload\":\"x\",\"qos\":0,"
+			    "\"class\":\"fleeting\"}"},
+		{"13.json", "null"},
+	};
+	struct fixture *fx = *state;
+	OTA_CLEANUP(freep) char *huge = calloc(1, 2000001);
+	char aside[32];
+
+	add(fx, OUTBOX_RESULT, "good");
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(files); i++)
+		put_file(fx, files[i].name, files[i].text);
+	assert_non_null(huge);
+	memset(huge, ' ', 2000000);
+	put_file(fx, "14.json", huge);
+	assert_int_equal(mkdir(path_of(fx, "15.json"), 0700), 0);
+	assert_int_equal(mkfifo(path_of(fx, "16.json"), 0600), 0);
+
+	assert_int_equal(restart(fx), 15);
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+	for (unsigned i = 2; i <= 16; i++) {
+		snprintf(aside, sizeof(aside), "%u.bad", i);
+		assert_true(has_file(fx, aside));
+	}
+	/* Counted once, and their numbers are not used again. */
+	assert_int_equal(restart(fx), 0);
+	add(fx, OUTBOX_RESULT, "next");
+	assert_true(has_file(fx, "17.json"));
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 2);
+}
+
+static void what_a_power_cut_left_half_written_is_cleared(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_RESULT, "good");
+	put_file(fx, "2.json.tmp", "{\"topic\":\"t\"");
+	assert_int_equal(restart(fx), 0);
+	assert_false(has_file(fx, "2.json.tmp"));
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+}
+
+static void other_names_are_left_alone(void **state)
+{
+	static const char *const names[] = {
+		"README",
+		"07.json",
+		"-1.json",
+		"1e3.json",
+		"0.json",
+		"99999999999999999999.json",
+		"18446744073709551615.json",
+		"3.json.orig",
+	};
+	struct fixture *fx = *state;
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(names); i++)
+		put_file(fx, names[i], "{}");
+	assert_int_equal(restart(fx), 0);
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(names); i++)
+		assert_true(has_file(fx, names[i]));
+	add(fx, OUTBOX_RESULT, "first");
+	assert_true(has_file(fx, "1.json"));
+}
+
+static void on_empty(void *user_data)
+{
+	struct fixture *fx = user_data;
+
+	fx->emptied++;
+	if (fx->free_when_empty)
+		fx->outbox = outbox_free(fx->outbox);
+}
+
+static void the_last_acknowledgement_is_told(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_on_empty(fx->outbox, on_empty, fx);
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_RESULT, "a");
+	add(fx, OUTBOX_PROGRESS, "b");
+	outbox_acknowledge(fx->outbox, fx->sender.ids[0]);
+	assert_int_equal(fx->emptied, 0);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[1]);
+	assert_int_equal(fx->emptied, 1);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[1]);
+	assert_int_equal(fx->emptied, 1);
+}
+
+static void it_may_be_freed_when_told_so(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->free_when_empty = true;
+	outbox_on_empty(fx->outbox, on_empty, fx);
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_RESULT, "a");
+	assert_true(outbox_acknowledge(fx->outbox, fx->sender.ids[0]));
+	assert_null(fx->outbox);
+}
+
+static void a_folder_that_cannot_be_made_is_an_error(void **state)
+{
+	struct fixture *fx = *state;
+	struct ota_error err = OTA_ERROR_INIT;
+	unsigned bad = 77;
+
+	put_file(fx, "file", "x");
+	assert_null(outbox_new(path_of(fx, "file/outbox"), send_it, &fx->sender,
+			       &bad, &err));
+	assert_int_not_equal(err.kind, OTA_ERROR_NONE);
+	assert_int_equal(bad, 77);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		T(a_message_leaves_at_once_when_open),
+		T(messages_wait_in_order_until_opened),
+		T(a_result_is_on_disk_until_acknowledged),
+		T(a_result_survives_a_crash),
+		T(a_result_that_is_not_utf8_survives_too),
+		T(progress_survives_an_orderly_restart),
+		T(ten_comes_after_nine_after_a_restart),
+		T(what_was_in_flight_is_sent_again_in_order),
+		T(an_acknowledgement_of_an_older_connection_is_ignored),
+		T(at_most_twenty_are_in_flight),
+		T(the_oldest_progress_makes_room),
+		T(results_are_never_dropped),
+		T(fleeting_messages_are_forgotten_when_closed),
+		T(fleeting_messages_do_not_overtake),
+		T(what_is_refused_now_is_sent_later),
+		T(a_result_that_cannot_be_written_is_not_taken),
+		T(what_could_never_be_sent_is_not_taken),
+		T(hostile_files_are_set_aside),
+		T(what_a_power_cut_left_half_written_is_cleared),
+		T(other_names_are_left_alone),
+		T(the_last_acknowledgement_is_told),
+		T(it_may_be_freed_when_told_so),
+		T(a_folder_that_cannot_be_made_is_an_error),
+#undef T
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
