@@ -761,7 +761,7 @@ static void long_texts_become_different_names_that_fit(void **state)
 		memset(text[i], '\xE7', 1000);
 		text[i][1000] = '\0';
 	}
-	text[1][999] = 'x';
+	text[1][999] = '\xE8'; /* as long, escaped, as the first */
 	text[2][500] = '\0';
 	for (size_t i = 0; i < 3; i++) {
 		name[i] = file_name_escape(text[i]);

@@ -178,6 +178,7 @@ static void unpaired_surrogates_are_bad_json(void **state)
 		TEXT("\"\\ud800\""), TEXT("\"\\udbff\""), TEXT("\"\\udc00\""),
 		TEXT("\"\\udfff\""), TEXT("\"\\uD83Dx\""),
 		TEXT("\"\\uD83D\\n\""), TEXT("\"\\uD83D\\u0041\""),
+		TEXT("\"\\udc00\\udc00\""),
 		TEXT("\"\\uD83D\\uD83D\""), TEXT("\"\\uDE00\\uD83D\""),
 		TEXT("\"\\uD83D\\uDE0\""), TEXT("\"\\uD83D\\u"),
 		TEXT("\"\\uD83D\\"), TEXT("\"\\uD83D"),
