@@ -1,0 +1,172 @@
+#include "otactl.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "text.h"
+
+static void complain_va(const char *format, va_list args)
+{
+	OTA_CLEANUP(freep) char *raw = NULL;
+	OTA_CLEANUP(freep) char *text = NULL;
+
+	if (vasprintf(&raw, format, args) < 0)
+		raw = NULL;
+	else
+		text = ctl_clean(raw);
+	fflush(stdout);
+	fprintf(stderr, "otactl: %s\n", text ? text : "out of memory");
+}
+
+void ctl_complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain_va(format, args);
+	va_end(args);
+}
+
+int ctl_usage(const struct ctl *ctl, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain_va(format, args);
+	va_end(args);
+	fprintf(stderr, "Try 'otactl %s%s--help'.\n",
+		ctl->command ? ctl->command : "", ctl->command ? " " : "");
+	return CTL_USAGE;
+}
+
+int ctl_report(const struct ota_error *err)
+{
+	if (err->kind != OTA_ERROR_NETWORK && err->kind != OTA_ERROR_TIMEOUT) {
+		ctl_complain("%s", err->text);
+		return CTL_FAILED;
+	}
+	ctl_complain("%s; is otad running? See 'systemctl status otad'",
+		     err->text);
+	return CTL_NO_DAEMON;
+}
+
+static int unknown_command(const struct ctl *ctl, const char *word)
+{
+	const struct ctl_command *near = ctl_command_like(word);
+
+	if (near)
+		return ctl_usage(ctl, "unknown command '%s': did you mean '%s'?",
+				 word, near->name);
+	return ctl_usage(ctl, "unknown command '%s'", word);
+}
+
+/*
+ * The command that begins at `words`: "device list" is one of two words.
+ * `*ret_n_words` says how many it took.
+ */
+static const struct ctl_command *find_command(char **words, int n_words,
+					      int *ret_n_words)
+{
+	char two[64];
+
+	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
+		*ret_n_words = 1;
+		if (strcmp(c->name, words[0]) == 0)
+			return c;
+		if (n_words < 2)
+			continue;
+		*ret_n_words = 2;
+		snprintf(two, sizeof(two), "%s %s", words[0], words[1]);
+		if (strcmp(c->name, two) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+static int help_for_group(const struct ctl *ctl, const char *group)
+{
+	char names[128] = "";
+	size_t size = strlen(group);
+
+	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
+		size_t used = strlen(names);
+
+		if (strncmp(c->name, group, size) == 0 && c->name[size] == ' ')
+			snprintf(names + used, sizeof(names) - used, "%s'%s'",
+				 used ? ", " : "", c->name);
+	}
+	if (!*names)
+		return unknown_command(ctl, group);
+	return ctl_usage(ctl, "'%s' needs another word: %s", group, names);
+}
+
+static int run_command(struct ctl *ctl, const struct ctl_command *command)
+{
+	if (ctl->options.help) {
+		ctl_help_command(command);
+		return CTL_DONE;
+	}
+	if (ctl->n_args < command->min_args)
+		return ctl_usage(ctl, "'%s' needs a %s", command->name,
+				 command->arguments);
+	if (ctl->n_args > command->max_args)
+		return ctl_usage(ctl, "'%s' does not take '%s'", command->name,
+				 ctl->args[command->max_args]);
+	return command->run(ctl);
+}
+
+/* Output that went nowhere is no success: scripts act on it. */
+static int check_output(int result)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return result;
+	ctl_complain("cannot write to standard output");
+	return result == CTL_DONE ? CTL_FAILED : result;
+}
+
+static int run_words(struct ctl *ctl, int argc, char **argv, int first)
+{
+	const struct ctl_command *command;
+	int n_words;
+	int word;
+
+	command = find_command(argv + first, argc - first, &n_words);
+	if (!command)
+		return help_for_group(ctl, argv[first]);
+	ctl->command = command->name;
+	/* What getopt_long(3) takes for the program's name is the command's. */
+	argv += first + n_words - 1;
+	argc -= first + n_words - 1;
+	word = ctl_options_parse(argc, argv, command->options | OPTIONS_COMMON,
+				 false, command->name, &ctl->options);
+	if (word < 0)
+		return CTL_USAGE;
+	ctl->args = argv + word;
+	ctl->n_args = argc - word;
+	return run_command(ctl, command);
+}
+
+int otactl_main(int argc, char **argv)
+{
+	struct ctl ctl = { 0 };
+	int first;
+
+	ctl_screen_init(&ctl.screen);
+	first = ctl_options_parse(argc, argv, OPTIONS_GLOBAL, true, NULL,
+				  &ctl.options);
+	if (first < 0)
+		return CTL_USAGE;
+	if (ctl.options.help) {
+		ctl_help();
+		return check_output(CTL_DONE);
+	}
+	if (ctl.options.print_version) {
+		printf("otactl %s\n", OTAD_VERSION);
+		return check_output(CTL_DONE);
+	}
+	if (first == argc)
+		return ctl_usage(&ctl, "what is to be done?");
+	return check_output(run_words(&ctl, argc, argv, first));
+}
