@@ -1,0 +1,228 @@
+"""hanqi, played against a real broker: protocols.md, section 4.4."""
+
+import os
+import sys
+import time
+
+import lab
+import suite
+from suite import expect, expect_equal
+
+MODULE = """[Module default]
+Type=config
+Path={path}
+Version=1.0.1
+"""
+
+
+def gateway(world, update="", download="", mqtt=""):
+    broker = world.start_broker()
+    web = world.start_fault_server()
+    path = world.folder / "firmware.conf"
+    path.write_text("old")
+    otad = world.otad(lab.base_config(
+        broker, lab.HANQI, MODULE.format(path=path), mqtt, update, download))
+    otad.start()
+    broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.1"))
+    return broker, web, otad, path
+
+
+def offer(broker, web, data=b"new" * 100, number="1.0.2", msg_id="ota_1",
+          name="fw", **changes):
+    mark = broker.mark()
+    url = web.put(name, data)
+    broker.publish(lab.HANQI_COMMAND,
+                   lab.hanqi_upgrade(number, url, data, msg_id, **changes))
+    return mark
+
+
+def progress_of(broker, since):
+    return [(m.payload["data"]["state"], m.payload["data"]["progress"])
+            for m in broker.messages[since:]
+            if m.topic == lab.HANQI_REPORT and
+            m.payload["msgType"] == "ota_progress"]
+
+
+def test_a_whole_success_is_told_as_in_the_document(world):
+    broker, web, otad, path = gateway(world)
+    data = os.urandom(3_000_000)
+    web.put("fw", data)
+    web.script("fw", [{"rate": 1_000_000}])
+    mark = offer(broker, web, data)
+    broker.wait("completed", lab.is_hanqi_state("completed", "1.0.2"), mark)
+    told = progress_of(broker, mark)
+    expect_equal(told[0], ("downloading", 0), "first report")
+    tail = [t for t in told if t[0] != "downloading"]
+    expect_equal(tail, [("verifying", 95), ("installing", 96),
+                        ("installing", 98), ("installing", 99),
+                        ("completed", 100)], "after the download")
+    steps = [p for s, p in told if s == "downloading"]
+    expect(all(p % 10 == 0 and p <= 90 for p in steps), f"steps {steps}")
+    expect_equal(steps, sorted(set(steps)), "steps")
+    for message in broker.messages[mark:]:
+        if message.topic == lab.HANQI_REPORT and \
+                message.payload["msgType"] == "ota_progress":
+            expect_equal(message.payload["msgId"], "ota_1", "msgId")
+            expect_equal(message.payload["uuid"], "HQ1", "uuid")
+            expect(abs(message.payload["timestamp"] - time.time()) < 300,
+                   "timestamp")
+    expect_equal(path.read_bytes(), data, "the file")
+    seen = [m.payload["msgType"] if m.payload["msgType"] == "heartbeat"
+            else m.payload["data"]["state"] for m in broker.messages[mark:]
+            if m.topic == lab.HANQI_REPORT]
+    expect_equal(seen[-2:], ["heartbeat", "completed"], "the end")
+
+
+def failure(world, error_code, progress, faults=None, changes=None, **kwargs):
+    broker, web, otad, path = gateway(world, **kwargs)
+    web.put("fw", b"new" * 100)
+    if faults:
+        web.script("fw", faults)
+    mark = offer(broker, web, **(changes or {}))
+    failed = broker.wait("failed", lab.is_hanqi_state("failed"), mark)
+    body = failed.payload["data"]
+    expect_equal((body["errorCode"], body["progress"]), (error_code, progress),
+                 "failure")
+    expect(body["errorMessage"], "no message")
+    expect_equal(body["currentVersion"], "1.0.1", "version")
+    expect_equal(path.read_text(), "old", "the file")
+    return broker, web, otad
+
+
+def test_not_found(world):
+    failure(world, "FILE_NOT_FOUND", 0, [{"status": 404}])
+
+
+def test_url_expired(world):
+    failure(world, "URL_EXPIRED", 0, [{"status": 403}])
+
+
+def test_server_errors_are_retried_and_then_told(world):
+    broker, web, otad = failure(
+        world, "DOWNLOAD_FAILED", 0, [{"status": 503}] * 10,
+        download="Attempts=2")
+    expect_equal(len([r for r in web.log() if r["path"] == "/fw"]), 2,
+                 "attempts")
+
+
+def test_a_wrong_digest(world):
+    failure(world, "MD5_MISMATCH", 95, changes={"md5": "0" * 32})
+
+
+def test_a_wrong_size(world):
+    broker, web, otad, path = gateway(world)
+    mark = offer(broker, web, fileSize=299)
+    failed = broker.wait("failed", lab.is_hanqi_state("failed"), mark)
+    expect_equal(failed.payload["data"]["errorCode"], "SIZE_MISMATCH", "code")
+    expect_equal(path.read_text(), "old", "the file")
+
+
+def test_a_downgrade(world):
+    failure(world, "DOWNGRADE_REFUSED", 0, changes={"number": "1.0.0"})
+
+
+def test_no_space(world):
+    broker, web, otad, path = gateway(world, download="MaxSize=100T")
+    mark = offer(broker, web, fileSize=1 << 45)
+    failed = broker.wait("failed", lab.is_hanqi_state("failed"), mark)
+    expect_equal(failed.payload["data"]["errorCode"], "NO_SPACE", "code")
+
+
+def test_an_unusable_message_is_told_once_a_minute(world):
+    broker, web, otad, path = gateway(world)
+    mark = broker.mark()
+    for _ in range(3):
+        broker.publish(lab.HANQI_COMMAND, lab.hanqi_upgrade(
+            "1.0.2", "ftp://x/y", b"x", "ota_9"))
+    mark2 = offer(broker, web, msg_id="ota_10")
+    broker.wait("completed", lab.is_hanqi_state("completed"), mark2)
+    rejects = [m for m in broker.messages[mark:]
+               if lab.is_hanqi_state("failed", msg_id="ota_9")(m)]
+    expect_equal(len(rejects), 1, "rejects told")
+    expect_equal(rejects[0].payload["data"]["errorCode"], "PROTOCOL_ERROR",
+                 "code")
+    expect_equal(rejects[0].payload["data"]["errorMessage"],
+                 "rejected: url-scheme", "message")
+
+
+def test_the_version_that_runs_already_is_completed_at_once(world):
+    broker, web, otad, path = gateway(world)
+    mark = offer(broker, web, number="1.0.1", msg_id="ota_5")
+    broker.wait("completed", lab.is_hanqi_state("completed", "1.0.1", "ota_5"),
+                mark)
+    expect_equal([r for r in web.log() if r["path"] == "/fw"], [], "requests")
+
+
+def test_a_command_while_away_is_kept_by_the_broker(world):
+    broker, web, otad, path = gateway(world, mqtt="ClientId=gateway_HQ1")
+    otad.stop()
+    mark = offer(broker, web)
+    otad.start()
+    broker.wait("completed", lab.is_hanqi_state("completed"), mark)
+
+
+def test_a_newer_offer_supersedes_a_download(world):
+    broker, web, otad, path = gateway(world)
+    data = os.urandom(500_000)
+    web.put("slow", data)
+    web.script("slow", [{"rate": 50_000}])
+    mark = offer(broker, web, data, "1.0.2", "ota_1", name="slow")
+    broker.wait("downloading", lab.is_hanqi_state("downloading", "1.0.2"), mark)
+    offer(broker, web, b"newest", "1.0.3", "ota_2", name="fast")
+    failed = broker.wait("failed", lab.is_hanqi_state("failed", "1.0.2"), mark)
+    expect_equal(failed.payload["data"]["errorCode"], "CANCELLED", "code")
+    expect("superseded by 1.0.3" in failed.payload["data"]["errorMessage"],
+           "message")
+    broker.wait("completed", lab.is_hanqi_state("completed", "1.0.3"), mark)
+    expect_equal(path.read_text(), "newest", "the file")
+
+
+def test_the_same_command_again_joins_the_running_job(world):
+    broker, web, otad, path = gateway(world)
+    data = os.urandom(400_000)
+    web.put("fw", data)
+    web.script("fw", [{"rate": 200_000}])
+    mark = offer(broker, web, data)
+    broker.wait("downloading", lab.is_hanqi_state("downloading"), mark)
+    offer(broker, web, data, msg_id="ota_2")
+    done = broker.wait("completed", lab.is_hanqi_state("completed"), mark)
+    expect_equal(done.payload["msgId"], "ota_2", "the newest id")
+    expect_equal(path.read_bytes(), data, "the file")
+    completed = [m for m in broker.messages[mark:]
+                 if lab.is_hanqi_state("completed")(m)]
+    expect_equal(len(completed), 1, "completed")
+
+
+def test_results_survive_a_dead_broker_and_a_kill(world):
+    broker, web, otad, path = gateway(world)
+    data = os.urandom(300_000)
+    web.put("fw", data)
+    web.script("fw", [{"rate": 150_000}])
+    mark = offer(broker, web, data)
+    broker.wait("downloading", lab.is_hanqi_state("downloading"), mark)
+    broker.kill()
+    otad.wait_log("succeeded")
+    lab.wait_until("the result in the outbox",
+                   lambda: list((otad.state / "outbox").glob("*.json")))
+    otad.kill()
+    mark = broker.mark()
+    otad.start(wait=False)
+    broker.start()
+    done = broker.wait("completed", lab.is_hanqi_state("completed"), mark)
+    expect_equal(done.payload["msgId"], "ota_1", "msgId")
+    lab.wait_until("an empty outbox", lambda: not list(
+        (otad.state / "outbox").glob("*.json")))
+
+
+def test_heartbeats_go_on(world):
+    broker = world.start_broker()
+    otad = world.otad(lab.base_config(
+        broker, lab.HANQI + "\nHeartbeatInterval=1s"))
+    otad.start()
+    for _ in range(3):
+        mark = broker.mark()
+        broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.0"), mark)
+
+
+if __name__ == "__main__":
+    suite.main(sys.modules[__name__])
