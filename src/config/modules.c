@@ -89,14 +89,26 @@ static void reject_key(const struct document_section *section,
 	report_unknown_key(section, entry, &choice, problems);
 }
 
-static void reject_foreign_key(const struct document_entry *entry,
+/* `key` belongs to modules of other types. */
+static void reject_foreign_key(const struct config_key *key,
+			       const struct document_entry *entry,
 			       enum installer_type type,
 			       struct problems *problems)
 {
+	/* The names of all types take 46 bytes. */
+	char owners[64] = "";
+
+	for (unsigned i = 0; i < INSTALLER_TYPE_COUNT; i++) {
+		if (!(key->types & (1U << i)))
+			continue;
+		if (*owners)
+			strcat(owners, ", ");
+		strcat(owners, installer_type_name((enum installer_type)i));
+	}
 	problem_add(problems, entry->file, entry->line,
 		    "%s= does not belong to a module of Type=%s; expected it "
-		    "with another Type= only",
-		    entry->key, installer_type_name(type));
+		    "with Type=%s only",
+		    entry->key, installer_type_name(type), owners);
 }
 
 static bool report_type(const struct document_entry *entry, const char *type,
@@ -189,7 +201,7 @@ struct module_settings *make_module(const struct document_section *section,
 			set_value(key, entry, (char *)settings + key->offset,
 				  problems);
 		else
-			reject_foreign_key(entry, type, problems);
+			reject_foreign_key(key, entry, type, problems);
 	}
 	check_module(section, settings, problems);
 	return settings;
