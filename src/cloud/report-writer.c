@@ -10,6 +10,19 @@
 
 #include "otad/base/json.h"
 
+/*
+ * json-c drops, without a word, what its buffer cannot grow for: only text that
+ * reads back the same is whole.
+ */
+static bool is_whole(const char *text, struct json_object *json)
+{
+	OTA_CLEANUP(json_freep) struct json_object *copy = NULL;
+	enum json_fault fault;
+
+	copy = json_parse(text, strlen(text), JSON_MAX_BYTES, &fault);
+	return copy && json_object_equal(copy, json);
+}
+
 bool writer_publish(const struct writer *writer, char *topic,
 		    struct json_object *payload, int qos, bool result)
 {
@@ -23,7 +36,8 @@ bool writer_publish(const struct writer *writer, char *topic,
 
 	if (owned_payload)
 		publication.payload = json_text(owned_payload);
-	if (!publication.topic || !publication.payload)
+	if (!publication.topic || !publication.payload ||
+	    !is_whole(publication.payload, owned_payload))
 		return ota_fail_memory(writer->err, "write a report");
 	return writer->publish(writer->user_data, &publication, writer->err);
 }

@@ -1,95 +1,10 @@
 #include "vectors.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <json-c/json.h>
-#include <openssl/evp.h>
 
 #include "otad/base/json.h"
-
-#define MAX_GENERATED (16 * 1024 * 1024)
-
-struct payload {
-	char *bytes;
-	size_t size;
-};
-
-static const char *need_string(struct json_object *object, const char *key)
-{
-	const char *text = json_get_string(object, key);
-
-	if (!text)
-		vector_unusable("a string \"%s\" is missing", key);
-	return text;
-}
-
-static struct payload decode_base64(const char *text)
-{
-	size_t length = strlen(text);
-	struct payload payload = { vector_need(malloc(length + 1)), 0 };
-	int size = 0;
-
-	if (length > 0)
-		size = EVP_DecodeBlock((unsigned char *)payload.bytes,
-				       (const unsigned char *)text,
-				       (int)length);
-	if (length % 4 != 0 || size < 0)
-		vector_unusable("\"payload_base64\" is not base64");
-	/* The padding was decoded too. */
-	for (size_t i = length; i > 0 && text[i - 1] == '='; i--)
-		size--;
-	payload.size = (size_t)size;
-	return payload;
-}
-
-static struct payload generate(struct json_object *described)
-{
-	const char *prefix = need_string(described, "prefix");
-	const char *repeat = need_string(described, "repeat");
-	const char *suffix = need_string(described, "suffix");
-	int64_t count = json_get_int(described, "count", -1);
-	struct payload payload = { NULL, 0 };
-	char *at;
-
-	if (count < 0 || (uint64_t)count * strlen(repeat) > MAX_GENERATED)
-		vector_unusable("\"count\" of \"payload_gen\" is no good");
-	payload.bytes = vector_need(malloc(strlen(prefix) + strlen(suffix) +
-					   strlen(repeat) * (size_t)count + 1));
-	at = stpcpy(payload.bytes, prefix);
-	for (int64_t i = 0; i < count; i++)
-		at = stpcpy(at, repeat);
-	at = stpcpy(at, suffix);
-	payload.size = (size_t)(at - payload.bytes);
-	return payload;
-}
-
-static struct payload copy_string(struct json_object *string)
-{
-	size_t size = (size_t)json_object_get_string_len(string);
-	struct payload payload = { vector_need(malloc(size + 1)), size };
-
-	memcpy(payload.bytes, json_object_get_string(string), size);
-	return payload;
-}
-
-static struct payload make_payload(struct json_object *test, const char *raw)
-{
-	const char *value = raw_member(raw, "payload");
-	struct payload payload;
-
-	if (json_get_string(test, "payload_base64"))
-		return decode_base64(need_string(test, "payload_base64"));
-	if (json_get(test, "payload_gen"))
-		return generate(json_get(test, "payload_gen"));
-	if (!value)
-		vector_unusable("a case without a payload");
-	if (*value == '"')
-		return copy_string(json_get(test, "payload"));
-	payload.bytes = raw_compact(value);
-	payload.size = strlen(payload.bytes);
-	return payload;
-}
 
 static const char *verdict_name(enum cloud_verdict verdict)
 {
@@ -174,21 +89,24 @@ bool vector_run_inbound(const struct vector_setup *setup,
 			struct json_object *test, const char *raw)
 {
 	struct json_object *expected = json_get(test, "expect");
-	struct payload payload = make_payload(test, raw);
+	const char *topic = json_get_string(test, "topic");
+	OTA_CLEANUP(freep) char *payload = NULL;
 	OTA_CLEANUP(json_freep) struct json_object *got = NULL;
 	struct cloud_message message;
 	struct ota_error err;
+	size_t size;
 	bool passed;
 
 	if (!json_get(expected, "kind"))
 		vector_unusable("a case does not say what \"kind\" to expect");
-	if (!cloud_decode(setup->cloud, setup->inventory,
-			  need_string(test, "topic"), payload.bytes,
-			  payload.size, &message, &err))
+	if (!topic)
+		vector_unusable("a case without a topic");
+	payload = vector_payload(test, raw, &size);
+	if (!cloud_decode(setup->cloud, setup->inventory, topic, payload, size,
+			  &message, &err))
 		vector_need(NULL);
 	got = describe(&message);
 	cloud_message_done(&message);
-	free(payload.bytes);
 	passed = meets(expected, got);
 	if (!passed)
 		vector_print_failure(test, expected, got);

@@ -27,6 +27,9 @@ void vector_unusable(const char *format, ...) OTA_PRINTF(1, 2)
 /* Exits with 2 when `pointer` is NULL. Returns it. */
 void *vector_need(void *pointer);
 
+/* Both owned; exits with 2 when the file is no vector file. */
+struct json_object *vector_load(const char *path, char **ret_text);
+
 void vector_setup_init(struct vector_setup *setup, const char *platform,
 		       struct json_object *identity);
 void vector_setup_done(struct vector_setup *setup);
@@ -36,6 +39,10 @@ void vector_setup_done(struct vector_setup *setup);
  */
 struct cloud *vector_cloud(const struct vector_setup *setup,
 			   struct json_object *overrides);
+
+/* The bytes of an inbound case; owned. */
+char *vector_payload(struct json_object *test, const char *raw,
+		     size_t *ret_size);
 
 /*
  * Run one case; each returns whether it passed and prints, if not, what was
