@@ -55,7 +55,8 @@ struct job {
 	unsigned undo_attempts;
 	unsigned record_attempts;
 	const struct job_rule *unrecorded; /* a step the disk has not taken yet */
-	unsigned download_percent;
+	unsigned download_percent, shown_percent;
+	uint64_t shown_ms;
 	uint64_t total_bytes, bytes_per_second;
 	uint64_t told_ms, property_told_ms;
 	const char *hold_reason; /* why it waits; static text, NULL: it does not */

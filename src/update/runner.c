@@ -23,6 +23,7 @@
 /* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
 #define UNDO_ATTEMPTS 10
 #define RETRY_MAX_MS (60 * 1000ULL)
+#define SHOW_GAP_MS 500
 
 static char *job_path(const struct job *job)
 {
@@ -82,6 +83,19 @@ static bool is_quiet_fault(enum ota_error_kind kind)
 	       kind != OTA_ERROR_NO_SPACE;
 }
 
+/* Another percent, or a while: nobody reads faster. */
+static bool is_worth_showing(struct job *job)
+{
+	uint64_t now_ms = loop_now_ms(job->updater->loop);
+
+	if (job->download_percent == job->shown_percent &&
+	    now_ms - job->shown_ms < SHOW_GAP_MS)
+		return false;
+	job->shown_percent = job->download_percent;
+	job->shown_ms = now_ms;
+	return true;
+}
+
 static void on_artifact_progress(void *user_data,
 				 const struct artifact_progress *progress)
 {
@@ -103,7 +117,7 @@ static void on_artifact_progress(void *user_data,
 		return;
 	job->overall_percent = job_overall_percent(
 		job->state, job->download_percent, job->overall_percent);
-	if (updater_job_progress(job))
+	if (is_worth_showing(job) && updater_job_progress(job))
 		record_progress(job);
 }
 
@@ -660,7 +674,12 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 				offer->module, err) ||
 	    !history_append(&updater->store, job, err))
 		return false;
-	if (job->state != JOB_STATE_FAILED)
+	if (!inventory_find(updater->inventory, offer->device)) {
+		log_warning(NULL, "Device %s is gone: nobody to report for",
+			    offer->device);
+		return true;
+	}
+	if (job->state != JOB_STATE_FAILED && updater->session)
 		session_report_version(updater->session, offer->device,
 				       offer->module);
 	return reporter_result(updater->reporter, job, running_after(job),
@@ -688,6 +707,8 @@ static void finish_job(struct job *job)
 	}
 	if (path && !file_remove(path, &err))
 		log_warning(NULL, "%s", err.text);
+	if (installer_restarts_self(job->settings->type))
+		updater->trial = false;
 	if (job->remove_device)
 		updater_drop_device(updater, job->offer->device);
 	else
