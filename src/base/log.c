@@ -81,6 +81,7 @@ void log_open(enum log_target target, enum log_level max_level)
 {
 	settings.max_level = max_level;
 	settings.to_journal = false;
+	settings.lost = 0;
 	switch (target) {
 	case LOG_TARGET_AUTO:
 		settings.to_journal = stderr_is_journal();
@@ -179,7 +180,7 @@ static void report_lost(void)
 {
 	char line[128];
 	int size = snprintf(line, sizeof(line),
-			    "warning: %lu lines lost, nobody read them\n",
+			    "warning: %lu line(s) lost, nobody read them\n",
 			    settings.lost);
 
 	if (write_line(line, (size_t)size))

@@ -264,6 +264,18 @@ bool fake_loop_has_child(const struct loop *loop, pid_t pid)
 	return source && !source->is_abandoned;
 }
 
+pid_t fake_loop_last_child(const struct loop *loop)
+{
+	const struct loop_source *source;
+	pid_t pid = 0;
+
+	TAILQ_FOREACH(source, &loop->sources, link)
+		if (source->kind == SOURCE_CHILD && source->is_armed &&
+		    !source->is_abandoned)
+			pid = (pid_t)source->number;
+	return pid;
+}
+
 bool fake_loop_child_exit(struct loop *loop, pid_t pid, int code, int status)
 {
 	struct loop_source *source = find(loop, SOURCE_CHILD, pid);

@@ -41,6 +41,8 @@ bool fake_loop_child_exit(struct loop *loop, pid_t pid, int code, int status);
 /* What the source of `fd` asks for; 0: nothing, or no such source. */
 uint32_t fake_loop_io_events(const struct loop *loop, int fd);
 bool fake_loop_has_child(const struct loop *loop, pid_t pid);
+/* The child added last that has not ended; 0: none. */
+pid_t fake_loop_last_child(const struct loop *loop);
 /* Sources that exist, armed or not; without abandoned children. */
 unsigned fake_loop_source_count(const struct loop *loop);
 /* Asks the function of loop_watch(); false without one. */

@@ -216,6 +216,7 @@ static void signals_and_children_are_triggered_by_hand(void **state)
 	assert_false(fake_loop_signal(fx->loop, SIGTERM));
 	assert_true(fake_loop_signal(fx->loop, SIGHUP));
 	assert_true(fake_loop_has_child(fx->loop, 99));
+	assert_int_equal(fake_loop_last_child(fx->loop), 99);
 	assert_true(fake_loop_child_exit(fx->loop, 99, CLD_EXITED, 3));
 	assert_int_equal(fx->status, 3);
 	assert_false(fake_loop_child_exit(fx->loop, 99, CLD_EXITED, 3));
@@ -223,6 +224,7 @@ static void signals_and_children_are_triggered_by_hand(void **state)
 
 	loop_child_abandon(loop_add_child(fx->loop, 98, note_child, fx, NULL));
 	assert_false(fake_loop_has_child(fx->loop, 98));
+	assert_int_equal(fake_loop_last_child(fx->loop), 0);
 	assert_true(fake_loop_child_exit(fx->loop, 98, CLD_EXITED, 0));
 	assert_string_equal(fx->order, "sp");
 }
