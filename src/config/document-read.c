@@ -275,6 +275,14 @@ static char *feed_line(char *buffer, int size, void *stream)
 	return buffer;
 }
 
+static void trim_end(char *text)
+{
+	size_t size = strlen(text);
+
+	while (size > 0 && strchr(BLANKS, text[size - 1]))
+		text[--size] = '\0';
+}
+
 /* Ends `text` where blanks and a '#' or ';' begin a comment. */
 static void cut_comment(char *text)
 {
@@ -284,9 +292,30 @@ static void cut_comment(char *text)
 			break;
 		}
 	}
-	for (size_t size = strlen(text);
-	     size > 0 && strchr(BLANKS, text[size - 1]); size--)
-		text[size - 1] = '\0';
+	trim_end(text);
+}
+
+/*
+ * The same for a shell command, where ';' is none, nor is what stands in
+ * quotes. The shell would drop it too, and with it what is put behind it.
+ */
+static void cut_shell_comment(char *text)
+{
+	char quote = '\0';
+
+	for (char *at = text; *at; at++) {
+		if (*at == '\\' && quote != '\'' && at[1])
+			at++;
+		else if (quote)
+			quote = *at == quote ? '\0' : quote;
+		else if (*at == '\'' || *at == '"')
+			quote = *at;
+		else if (*at == '#' && at > text && strchr(BLANKS, at[-1])) {
+			*at = '\0';
+			break;
+		}
+	}
+	trim_end(text);
 }
 
 /* libinih's handler; `reader->line` is the line it speaks of. */
@@ -296,18 +325,20 @@ static int take_key(void *user_data, const char *section, const char *name,
 	struct text_reader *reader = user_data;
 	const char *whole = strchr(reader->line, '=') + 1;
 	OTA_CLEANUP(freep) char *plain = strdup(whole);
+	OTA_CLEANUP(freep) char *command = strdup(whole);
 
-	if (!plain) {
+	if (!plain || !command) {
 		problem_no_memory(reader->problems);
 		return 1;
 	}
 	cut_comment(plain);
+	cut_shell_comment(command);
 	if (reader->section &&
 	    !section_add(reader->section,
 			 &(struct document_entry){
 				 .key = (char *)name,
 				 .value = (char *)skip_blanks(plain),
-				 .whole = (char *)skip_blanks(whole),
+				 .command = (char *)skip_blanks(command),
 				 .file = reader->file,
 				 .line = reader->line_number,
 			 }))

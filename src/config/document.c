@@ -20,7 +20,7 @@ static void entry_done(struct document_entry *entry)
 {
 	free(entry->key);
 	free(entry->value);
-	free(entry->whole);
+	free(entry->command);
 }
 
 static struct document_section *section_free(struct document_section *section)
@@ -131,7 +131,7 @@ bool section_add(struct document_section *section,
 	struct document_entry copy = {
 		.key = strdup(entry->key),
 		.value = strdup(entry->value),
-		.whole = strdup(entry->whole),
+		.command = strdup(entry->command),
 		.file = entry->file,
 		.line = entry->line,
 	};
@@ -140,7 +140,7 @@ bool section_add(struct document_section *section,
 
 	if (grown)
 		section->entries = grown;
-	if (!grown || !copy.key || !copy.value || !copy.whole) {
+	if (!grown || !copy.key || !copy.value || !copy.command) {
 		entry_done(&copy);
 		return false;
 	}

@@ -16,7 +16,7 @@ struct device;
 struct document_entry {
 	char *key;
 	char *value; /* without the comment behind it */
-	char *whole; /* with it: a shell command knows its own comments */
+	char *command; /* the same, as a shell understands comments */
 	const char *file; /* borrowed from the document */
 	unsigned line;
 };

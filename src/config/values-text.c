@@ -56,7 +56,7 @@ bool set_command(const struct config_key *key,
 		 const struct document_entry *entry, void *field,
 		 struct ota_error *err)
 {
-	return store(entry->whole, field, err);
+	return store(entry->command, field, err);
 }
 
 static bool check_path(const char *path, struct ota_error *err)

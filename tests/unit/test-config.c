@@ -283,8 +283,41 @@ static void files_may_be_written_freely(void **state)
 	assert_string_equal(app->name, "the app");
 	assert_string_equal(app->path, "/opt/the app/bin");
 	assert_string_equal(app->health_check,
-			    "true ; test -e '#' # all the shell's");
+			    "true ; test -e '#'");
 	config_unref(config);
+}
+
+static void a_command_is_read_as_a_shell_would(void **state)
+{
+	static const char *const commands[][2] = {
+		{ "a ; b # c", "a ; b" },
+		{ "# nothing", "" },
+		{ "a 'b # c' # d", "a 'b # c'" },
+		{ "a \"b # c\" # d", "a \"b # c\"" },
+		{ "a \"b \\\" # c\" # d", "a \"b \\\" # c\"" },
+		{ "a \\' # b", "a \\'" },
+		{ "a '\\' # b", "a '\\'" },
+		{ "a $# b#c \\# d", "a $# b#c \\# d" },
+		{ "a\tb\t#c", "a\tb" },
+		{ "a 'b # c", "a 'b # c" },
+		{ "a \\", "a \\" },
+	};
+	struct config_fixture *fx = *state;
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct config *config;
+		const char *reload;
+
+		snprintf(text, sizeof(text),
+			 TEST_MINIMUM "[Module m]\nType=config\nPath=/p\n"
+				      "Reload= %s\n",
+			 commands[i][0]);
+		config = fixture_must_load(fx, text);
+		reload = config->devices[0]->modules[0].settings->reload;
+		assert_string_equal(reload ? reload : "", commands[i][1]);
+		config_unref(config);
+	}
 }
 
 static void nothing_behind_a_key_takes_it_back(void **state)
@@ -532,6 +565,7 @@ int main(void)
 		TEST(a_key_has_one_name_inside),
 		TEST(keys_of_another_platform_are_passed_over),
 		TEST(files_may_be_written_freely),
+		TEST(a_command_is_read_as_a_shell_would),
 		TEST(nothing_behind_a_key_takes_it_back),
 		TEST(long_values_and_names_are_whole),
 		TEST(a_gateway_without_modules_updates_itself),
