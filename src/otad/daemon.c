@@ -198,7 +198,8 @@ static bool open_control(struct otad *otad, struct ota_error *err)
 	return otad->control;
 }
 
-static bool open_all(struct otad *otad, char **argv, struct ota_error *err)
+static bool open_all(struct otad *otad, char **argv, const char *version,
+		     struct ota_error *err)
 {
 	otad->loop = loop_new(err);
 	if (!otad->loop || !watch_signals(otad, err))
@@ -207,7 +208,8 @@ static bool open_all(struct otad *otad, char **argv, struct ota_error *err)
 	if (!otad->fetcher)
 		return false;
 	resolver_init(&otad->resolver, otad->fetcher);
-	return self_init(&otad->self, argv, otad->config->state_dir, err) &&
+	return self_init(&otad->self, argv, version, otad->config->state_dir,
+			 err) &&
 	       open_updater(otad, err) && open_control(otad, err) &&
 	       loop_watch(otad->loop, is_healthy, otad, err) &&
 	       updater_start(otad->updater, err);
@@ -227,7 +229,8 @@ static void close_all(struct otad *otad)
 	config_unref(otad->config);
 }
 
-int daemon_main(const struct options *options, char **argv)
+int daemon_main(const struct options *options, char **argv,
+		const char *version)
 {
 	struct otad otad = { .options = options };
 	struct ota_error err = OTA_ERROR_INIT;
@@ -242,9 +245,9 @@ int daemon_main(const struct options *options, char **argv)
 		config_unref(otad.config);
 		return 0;
 	}
-	if (open_all(&otad, argv, &err)) {
+	if (open_all(&otad, argv, version, &err)) {
 		log_write(LOG_LEVEL_NOTICE, &message_started, NULL,
-			  "otad %s started", OTAD_VERSION);
+			  "otad %s started", version);
 		notify_ready();
 		status = loop_run(otad.loop, &err);
 	}

@@ -4,4 +4,6 @@
 
 #include "options.h"
 
-int daemon_main(const struct options *options, char **argv);
+/* `version`: of this program, reported to the cloud. Returns the exit status. */
+int daemon_main(const struct options *options, char **argv,
+		const char *version);

@@ -34,8 +34,8 @@ static bool usage(const char *what, const char *argument, int *ret_status)
 	return false;
 }
 
-bool options_parse(int argc, char *argv[], struct options *ret_options,
-		   int *ret_status)
+bool options_parse(int argc, char *argv[], const char *version,
+		   struct options *ret_options, int *ret_status)
 {
 	struct options options = { 0 };
 	int option;
@@ -53,7 +53,7 @@ bool options_parse(int argc, char *argv[], struct options *ret_options,
 			options.verbose = true;
 			break;
 		case OPTION_VERSION:
-			puts("otad " OTAD_VERSION);
+			printf("otad %s\n", version);
 			*ret_status = 0;
 			return false;
 		case 'h':

@@ -10,7 +10,7 @@ struct options {
 	bool verbose;
 };
 
-/* True to go on; false to exit with `*ret_status`: 0 after --help and
+/* `version` is what --version prints. True to go on; false to exit with `*ret_status`: 0 after --help and
  * --version, 2 for what is not understood. */
-bool options_parse(int argc, char *argv[], struct options *ret_options,
-		   int *ret_status);
+bool options_parse(int argc, char *argv[], const char *version,
+		   struct options *ret_options, int *ret_status);

@@ -50,11 +50,12 @@ static char *launched_path(const char *state_dir, struct ota_error *err)
 	return path;
 }
 
-bool self_init(struct self *self, char **argv, const char *state_dir,
-	       struct ota_error *err)
+bool self_init(struct self *self, char **argv, const char *version,
+	       const char *state_dir, struct ota_error *err)
 {
 	*self = (struct self){
 		.argv = argv,
+		.version = version,
 		.launched = getenv("OTAD_LAUNCH") != NULL,
 		.running = running_path(err),
 	};
@@ -78,7 +79,7 @@ struct install_self self_describe(const struct self *self)
 
 	return (struct install_self){
 		.path = self->path,
-		.version = OTAD_VERSION,
+		.version = self->version,
 		.running_path = same ? NULL : self->running,
 	};
 }

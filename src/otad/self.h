@@ -9,6 +9,7 @@
 
 struct self {
 	char **argv;	/* borrowed from main() */
+	const char *version; /* borrowed from main() */
 	char *path;	/* what an update of `self` replaces */
 	char *running;	/* the file this process was started from */
 	bool launched;	/* otad-launch started us */
@@ -16,8 +17,8 @@ struct self {
 
 /* Under otad-launch (OTAD_LAUNCH in the environment) an update replaces
  * STATE/bin/otad; else the file this process was started from. */
-bool self_init(struct self *self, char **argv, const char *state_dir,
-	       struct ota_error *err) OTA_MUST_CHECK;
+bool self_init(struct self *self, char **argv, const char *version,
+	       const char *state_dir, struct ota_error *err) OTA_MUST_CHECK;
 void self_done(struct self *self);
 
 /* Borrowed from `self`. */
