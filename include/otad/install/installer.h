@@ -12,7 +12,12 @@
  *
  * File installers keep, beside TARGET (the file behind the configured path,
  * symbolic links resolved): `.TARGET.otad-new`, the staged file, and
- * `TARGET.old`, the backup.
+ * `TARGET.old`, the backup. What BACKUP did is in STATE/install/MODULE until
+ * CLEAN.
+ *
+ * A handler (exec) may say more by its exit status: 64 (EX_USAGE) to `version`,
+ * `check` and `health` means "I do not know that" and passes; 75 (EX_TEMPFAIL)
+ * means "not now": the step ends with `busy`, but `health` is asked again.
  */
 
 #include "otad/base/error.h"
@@ -95,7 +100,8 @@ struct install_request {
 	const char *version;
 	const char *old_version; /* NULL: unknown */
 	const char *job;	 /* id */
-	const char *artifact;	 /* path of the verified file; may be gone after STAGE */
+	const char *artifact;	 /* path of the verified file; may be gone after STAGE
+				  * (exec: after SWAP); NULL: only a way back */
 	uint64_t size_bytes;
 	struct digest digest; /* strongest known of the artifact */
 	bool artifact_shared; /* others want the file too: copy, do not rename */
@@ -136,6 +142,12 @@ enum install_found installation_inspect(struct installation *installation,
 /* `self`, while INSTALL_CONFIRM waits: broker session, subscription and version
  * report are acknowledged. Others ignore it. */
 void installation_online(struct installation *installation);
+
+/*
+ * While INSTALL_CONFIRM waits: what it last saw that is not healthy yet, for
+ * the message of the caller's deadline. NULL: nothing. Borrowed.
+ */
+const char *installation_trouble(const struct installation *installation);
 
 /* True when a backup lies there to go back to (for `otactl rollback`). */
 bool installation_has_backup(const struct installation *installation);

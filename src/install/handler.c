@@ -1,0 +1,33 @@
+#include "handler.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "otad/base/units.h"
+
+bool handler_parse_progress(const char *line, unsigned *ret_percent)
+{
+	static const char word[] = "progress ";
+	uint64_t percent;
+
+	if (strncmp(line, word, sizeof(word) - 1) != 0 ||
+	    !units_parse_number(line + sizeof(word) - 1, 0, 100, &percent))
+		return false;
+	*ret_percent = (unsigned)percent;
+	return true;
+}
+
+bool handler_check(const struct process_result *result, const char *name,
+		   bool optional, enum ota_error_kind kind,
+		   struct ota_error *err)
+{
+	bool exited = !result->timed_out && !result->signal;
+
+	if (exited && result->exit_status == HANDLER_EXIT_BUSY)
+		return ota_fail(err, OTA_ERROR_BUSY, "%s: %s", name,
+				result->message[0] ? result->message :
+						     "not now");
+	if (exited && result->exit_status == HANDLER_EXIT_UNKNOWN && optional)
+		return true;
+	return process_result_check(result, name, kind, err);
+}

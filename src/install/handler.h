@@ -1,0 +1,24 @@
+#pragma once
+
+/* The handler of Type=exec: `HANDLER ACTION`, design.md, section 5. */
+
+#include "otad/base/error.h"
+#include "otad/base/process.h"
+
+/*
+ * Exit statuses of sysexits.h that mean more than failure: "I do not know this
+ * action" and "not now".
+ */
+#define HANDLER_EXIT_UNKNOWN 64
+#define HANDLER_EXIT_BUSY 75
+
+/* `progress N` with N from 0 to 100. */
+bool handler_parse_progress(const char *line, unsigned *ret_percent);
+
+/*
+ * True for success. `optional`: an action that a handler need not know. False:
+ * `err` is `busy` with the handler's message, or of `kind`.
+ */
+bool handler_check(const struct process_result *result, const char *name,
+		   bool optional, enum ota_error_kind kind,
+		   struct ota_error *err) OTA_MUST_CHECK;
