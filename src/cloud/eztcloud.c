@@ -20,7 +20,7 @@
 static const char *const api_choices[] = { "gateway", "sub", NULL };
 
 const struct platform_key eztcloud_cloud_keys[] = {
-	{ .name = "Username", .kind = KEY_TEXT },
+	{ .name = "Username", .kind = KEY_TEXT, .or_mqtt_username = true },
 	{ .name = "SubdeviceApi", .kind = KEY_CHOICE, .choices = api_choices },
 	{ .name = "ReportProgress", .kind = KEY_BOOL },
 	{ .name = NULL },

@@ -170,6 +170,12 @@ void unknown_platform_key(struct config_build *build,
 	report_unknown_key(section, entry, &known, &build->problems);
 }
 
+static bool has_mqtt_username(const struct config_build *build)
+{
+	return section_get_filled(document_find(&build->document, "Mqtt", ""),
+				  "Username");
+}
+
 void check_required_keys(struct config_build *build,
 			 const struct document_section *section)
 {
@@ -177,13 +183,19 @@ void check_required_keys(struct config_build *build,
 
 	for (const struct platform_key *key = keys_of(platform, section);
 	     key && key->name; key++) {
-		if (key->required && !get_platform_entry(section, key))
-			problem_add(&build->problems, section->file,
-				    section->line,
-				    "%s= is missing in [%s%s%s]; expected it "
-				    "with Platform=%s",
-				    key->name, section->kind,
-				    *section->name ? " " : "", section->name,
-				    platform->platform);
+		bool lacks_both = key->or_mqtt_username &&
+				  !has_mqtt_username(build);
+
+		if ((!key->required && !lacks_both) ||
+		    get_platform_entry(section, key))
+			continue;
+		problem_add(&build->problems, section->file, section->line,
+			    "%s= is missing in [%s%s%s]%s; expected it with "
+			    "Platform=%s",
+			    key->name, section->kind,
+			    *section->name ? " " : "", section->name,
+			    key->or_mqtt_username ? ", and Username= in [Mqtt]"
+						  : "",
+			    platform->platform);
 	}
 }

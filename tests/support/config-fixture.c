@@ -40,6 +40,12 @@ static const struct platform_key strict_device[] = {
 	{ .name = NULL },
 };
 
+static const struct platform_key lent_cloud[] = {
+	{ .name = "User", .kind = KEY_TEXT, .or_mqtt_username = true },
+	{ .name = NULL },
+};
+static const struct platform_key no_keys[] = { { .name = NULL } };
+
 static const struct platform_keys platforms[] = {
 	{
 		.platform = "plain",
@@ -55,6 +61,12 @@ static const struct platform_keys platforms[] = {
 		.device = strict_device,
 		.default_module = "main",
 		.check_interval_ms = 60000,
+	},
+	{
+		.platform = "lent",
+		.cloud = lent_cloud,
+		.device = no_keys,
+		.default_module = "main",
 	},
 	{ .platform = NULL },
 };

@@ -234,6 +234,23 @@ static void a_key_has_one_name_inside(void **state)
 	config_unref(config);
 }
 
+static void a_user_name_may_stand_in_either_section(void **state)
+{
+	struct config_fixture *fx = *state;
+	struct config *config = fixture_must_load(
+		fx, "[Cloud]\nPlatform=lent\nUser=u\n[Mqtt]\nHost=h\n");
+
+	assert_string_equal(cloud_key(config, "User"), "u");
+	config_unref(config);
+	config = fixture_must_load(
+		fx, "[Cloud]\nPlatform=lent\n[Mqtt]\nHost=h\nUsername=u\n");
+	assert_null(cloud_key(config, "User"));
+	config_unref(config);
+	fixture_must_fail(fx, "[Cloud]\nPlatform=lent\n[Mqtt]\nHost=h\n", 1,
+			  "User= is missing in [Cloud], and Username= in "
+			  "[Mqtt]");
+}
+
 static void keys_of_another_platform_are_passed_over(void **state)
 {
 	struct config_fixture *fx = *state;
@@ -563,6 +580,7 @@ int main(void)
 		TEST(hosts_may_be_addresses),
 		TEST(the_platform_gets_its_keys),
 		TEST(a_key_has_one_name_inside),
+		TEST(a_user_name_may_stand_in_either_section),
 		TEST(keys_of_another_platform_are_passed_over),
 		TEST(files_may_be_written_freely),
 		TEST(a_command_is_read_as_a_shell_would),

@@ -33,6 +33,8 @@ struct platform_key {
 	bool required;
 	const char *const *choices; /* NULL-terminated */
 	const char *same_as; /* another name for this key; NULL: none */
+	/* Left out, it is Username= of [Mqtt]; one of the two is required. */
+	bool or_mqtt_username;
 };
 
 /* One row of the table of platforms, made from the adapters by main(). */
@@ -137,16 +139,19 @@ void config_report_done(struct config_report *report);
 
 /* Where to look: what is NULL comes from the environment, then the defaults. */
 struct config_source {
-	const char *file;  /* --config; else $CONFIGURATION_DIRECTORY/otad.conf, else /etc/otad/otad.conf */
+	/* --config; else $CONFIGURATION_DIRECTORY/otad.conf, else
+	 * /etc/otad/otad.conf */
+	const char *file;
 	const struct platform_keys *platforms; /* ends with platform NULL */
 };
 
 /*
  * Loads FILE, then FILE.d/NAME.conf (so otad.conf.d/ beside otad.conf) in the
  * byte order of their names. All problems are collected in `report`, not only
- * the first (up to a hundred). Returns owned, or NULL when there was any problem; NULL without one means
- * out of memory. Reads $CONFIGURATION_DIRECTORY, $STATE_DIRECTORY,
- * $RUNTIME_DIRECTORY and $CREDENTIALS_DIRECTORY.
+ * the first (up to a hundred). Returns owned, or NULL when there was any
+ * problem; NULL without one means out of memory. Reads the environment:
+ * $CONFIGURATION_DIRECTORY, $STATE_DIRECTORY, $RUNTIME_DIRECTORY and
+ * $CREDENTIALS_DIRECTORY.
  */
 struct config *config_load(const struct config_source *source,
 			   struct config_report *report) OTA_MUST_CHECK;
