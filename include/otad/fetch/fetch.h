@@ -97,7 +97,8 @@ struct fetch_text *fetch_text_free(struct fetch_text *fetch);
  * Finds out which address of `host` answers on `port`, without blocking: the
  * resolver and the address race of curl (library-notes, section 1). `done`
  * once, from the loop: `address` is an IP literal, or NULL with `err` set
- * (network, timeout).
+ * (network, timeout). The probe ends with that; fetch_probe_free() is only for
+ * giving up before.
  */
 struct fetch_probe;
 typedef void (*fetch_probe_fn)(void *user_data, const char *address,

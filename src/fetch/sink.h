@@ -1,0 +1,60 @@
+#pragma once
+
+/*
+ * The file that a download grows. Bytes are collected in one buffer, shown to
+ * the observer and written from there at once, past the page cache where the
+ * file system allows it. Recovered bytes of an earlier run pass by the
+ * observer too. `err` is never NULL here.
+ */
+
+#include "otad/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sink;
+
+/* The content in order, once; from sink_append(), _recover_some(), _finish(). */
+typedef bool (*sink_fn)(const void *data, size_t size, void *user_data,
+			struct ota_error *err);
+
+/* Opens or creates `path`; it must be a regular file, no symbolic link. */
+struct sink *sink_open(const char *path, size_t buffer_bytes, sink_fn on_bytes,
+		       void *user_data, struct ota_error *err) OTA_MUST_CHECK;
+/* Closes, and gives back what was reserved beyond the end. Accepts NULL. */
+struct sink *sink_free(struct sink *sink);
+OTA_DEFINE_CLEANUP(struct sink *, sink_free)
+
+uint64_t sink_file_bytes(const struct sink *sink); /* in the file as found */
+bool sink_was_created(const struct sink *sink);
+/* Bytes of content taken in so far: where the next one belongs. */
+uint64_t sink_bytes(const struct sink *sink);
+
+/* Disk space for `size` bytes in all, or no-space. */
+bool sink_reserve(struct sink *sink, uint64_t size, struct ota_error *err)
+	OTA_MUST_CHECK;
+
+/*
+ * Goes on from the first `bytes` of the file, at least one, and cuts the rest
+ * off. sink_recover_some() until `*ret_more` is false shows them to the
+ * observer, a slice at each call; not-found when the file cannot give them.
+ * sink_bytes() grows with that.
+ */
+bool sink_recover(struct sink *sink, uint64_t bytes, struct ota_error *err)
+	OTA_MUST_CHECK;
+bool sink_recover_some(struct sink *sink, bool *ret_more, struct ota_error *err)
+	OTA_MUST_CHECK;
+
+/* Empties the file. The caller tells the observer. */
+bool sink_restart(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
+
+/* `*ret_heavy` is set when bytes were hashed and written, else untouched. */
+bool sink_append(struct sink *sink, const void *data, size_t size,
+		 bool *ret_heavy, struct ota_error *err) OTA_MUST_CHECK;
+
+/* Everything taken in is on the disk after that (fdatasync(2)). */
+bool sink_sync(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
+
+/* Shows what the observer has not seen, syncs, and ends the file there. */
+bool sink_finish(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
