@@ -169,8 +169,10 @@ static bool read_strategy(struct reader *reader, struct json_object *data)
 				    JSON_MAX_BYTES, &fault);
 		ext = parsed;
 	}
+	/* The ends of the range are what larger numbers saturate at. */
 	ids->has_strategy =
-		field_integer(json_get(ext, "strategy"), &ids->strategy);
+		field_integer(json_get(ext, "strategy"), &ids->strategy) &&
+		ids->strategy != INT64_MAX && ids->strategy != INT64_MIN;
 	return fault != JSON_NO_MEMORY;
 }
 

@@ -23,7 +23,7 @@
 #define EZTCLOUD                                                               \
 	"{'username':'DU','modules':['main','gps'],'sub_devices':["            \
 	"{'id':'dev','addr':['D1'],'modules':['main','mcu']},"                 \
-	"{'id':'leaf','addr':['1','2','3']}]}"
+	"{'id':'leaf','addr':['1','2','3','4']}]}"
 #define SAGOO "{'product_key':'pk','device_key':'dk','modules':['MCU']}"
 
 /* 2026-02-11 10:00:00 UTC */
@@ -465,6 +465,10 @@ static void framework_properties_are_strings_in_seconds(void **state)
 		"'ota_status':{'value':'failed','time':1770804000},"
 		"'ota_progress':{'value':'43','time':1770804000},"
 		"'ota_message':{'value':'no-space','time':1770804000}}}");
+	report.message = "need 5 MiB";
+	cloud_send(fx, &report);
+	assert_non_null(strstr(fx->caught[0].payload, "need 5 MiB"));
+	assert_null(strstr(fx->caught[0].payload, "no-space"));
 	assert_int_equal(fx->caught[0].qos, 0);
 	assert_false(fx->caught[0].result);
 	cloud_fixture_free(fx);
@@ -505,6 +509,7 @@ static void tencent_brings_sub_devices_online(void **state)
 			 "{'type':'online','payload':{'devices':[{"
 			 "'product_id':'LID','device_name':'l1'}]}}");
 	assert_int_equal(fx->caught[0].qos, 0);
+	assert_false(fx->caught[0].result);
 	report.device = DEVICE_SELF;
 	assert_int_equal(cloud_send(fx, &report), 0);
 	cloud_fixture_free(fx);
@@ -541,18 +546,18 @@ static void several_levels_always_use_the_sub_api(void **state)
 	report.error = OTA_ERROR_BUSY;
 	cloud_send(fx, &report);
 	assert_published(fx, "sub_attributes/DU",
-			 "{'1':{'sub':{'2':{'sub':{'3':{'attributes':{"
-			 "'ota_state':'failed','ota_progress':0,"
-			 "'ota_message':'busy'}}}}}}}");
+			 "{'1':{'sub':{'2':{'sub':{'3':{'sub':{'4':{"
+			 "'attributes':{'ota_state':'failed',"
+			 "'ota_progress':0,'ota_message':'busy'}}}}}}}}}");
 	report.event = REPORT_CHECK;
 	cloud_send(fx, &report);
 	assert_published(fx, "sub_event_report/DU",
-			 "{'device':['1','2','3'],'event':{'method':"
+			 "{'device':['1','2','3','4'],'event':{'method':"
 			 "'otaCheck','params':{},'id':77}}");
 	report.event = REPORT_REPLY;
 	cloud_send(fx, &report);
 	assert_published(fx, "sub_command_reply/DU",
-			 "{'device':['1','2','3'],'command':{'method':"
+			 "{'device':['1','2','3','4'],'command':{'method':"
 			 "'otaUpgrade','params':{'module':'main','version':"
 			 "'2','result':'accepted','message':''},'id':'m1'}}");
 	cloud_fixture_free(fx);

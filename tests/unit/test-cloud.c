@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -325,6 +326,45 @@ static void keys_that_make_no_address_are_refused(void **state)
 		check_address(&rows[i]);
 }
 
+/* MQTT would carry longer ones; nobody has them. */
+#define LONGEST_ADDRESS 511
+
+static void an_address_of_any_length_is_found_or_refused(void **state)
+{
+	OTA_CLEANUP(cloud_freep) struct cloud *cloud = make_cloud(&sagoo);
+	OTA_CLEANUP(inventory_freep) struct inventory *inventory =
+		inventory_new();
+	struct device *device = device_new("x", NULL);
+	char name[LONGEST_ADDRESS - 3 + 1], topic[LONGEST_ADDRESS + 40];
+	struct ota_error err = OTA_ERROR_INIT;
+	struct cloud_message message;
+
+	memset(name, 'k', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_true(device_add_key(device, "DeviceKey", name));
+	device->address = cloud_address(cloud, device, &err); /* "pk/kkk..." */
+	assert_non_null(device->address);
+	assert_int_equal(strlen(device->address), LONGEST_ADDRESS);
+	snprintf(topic, sizeof(topic), "/ota/device/upgrade/%s",
+		 device->address);
+	assert_true(inventory_add(inventory, device, &err));
+	assert_true(cloud_decode(cloud, inventory, topic, "[]", 2, &message,
+				 &err));
+	assert_int_equal(message.verdict, CLOUD_REJECT);
+	cloud_message_done(&message);
+
+	device = device_new("y", NULL);
+	assert_true(device_add_key(device, "DeviceKey", name));
+	assert_true(device_add_key(device, "ProductKey", "pk2"));
+	assert_null(cloud_address(cloud, device, &err));
+	assert_non_null(strstr(err.text, "511 bytes"));
+	strcat(topic, "k");
+	assert_true(cloud_decode(cloud, inventory, topic, "[]", 2, &message,
+				 &err));
+	assert_int_equal(message.verdict, CLOUD_IGNORE);
+	device_free(device);
+}
+
 struct topics {
 	char text[512];
 	unsigned left; /* before false is returned */
@@ -516,6 +556,10 @@ static void what_has_no_formula_stays_open(void **state)
 	/* Lasting, so that the broker keeps commands under it. */
 	check_credentials(&eztcloud, derivation, "DU_x", "DU_x", NULL);
 	/* No secret, no password. */
+	check_credentials(&iotgo, derivation,
+			  "a1Key.gw-1|timestamp=1770804000123,_ss=1,_v=4,"
+			  "securemode=2,signmethod=hmacsha256,ext=3,1|",
+			  "gw-1&a1Key", NULL);
 	check_credentials(&tencent, derivation, "S3EUVBRJLBgw_1",
 			  "S3EUVBRJLBgw_1;21010406;baaaa;1770890400", NULL);
 }
@@ -594,6 +638,7 @@ int main(void)
 		cmocka_unit_test(heartbeats_follow_their_interval),
 		cmocka_unit_test(devices_have_the_platforms_addresses),
 		cmocka_unit_test(keys_that_make_no_address_are_refused),
+		cmocka_unit_test(an_address_of_any_length_is_found_or_refused),
 		cmocka_unit_test(each_device_has_the_topics_it_listens_to),
 		cmocka_unit_test(a_refused_topic_stops_the_walk),
 		cmocka_unit_test(iotgo_signs_its_identity_and_the_time),
