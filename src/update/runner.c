@@ -380,9 +380,11 @@ bool runner_has_swapped(const struct job *job)
 /* otad-launch ended the trial: the old version runs, only the telling is left. */
 static void was_rolled_back(struct job *job, const struct ota_error *why)
 {
-	struct ota_error err;
+	struct ota_error cause = *why, err;
 
-	job_set_cause(job, why);
+	/* Started too often or not confirmed in time: unhealthy either way. */
+	cause.kind = OTA_ERROR_HEALTH_CHECK_FAILED;
+	job_set_cause(job, &cause);
 	job->undoing = true;
 	if (!runner_record(job, &err))
 		log_error(NULL, "%s", err.text);

@@ -107,23 +107,22 @@ class Broker:
     def _watch(self):
         self.witness = subprocess.Popen(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port),
-             "-q", "1", "-d", "-F", "@@%j", "-t", "#", "-t", "$ota/#",
+             "-q", "1", "-F", "%j", "-t", "#", "-t", "$ota/#",
              "-t", "$gateway/#"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             bufsize=1)
-        ready = threading.Event()
-        threading.Thread(target=self._read, args=(self.witness, ready),
+        threading.Thread(target=self._read, args=(self.witness,),
                          daemon=True).start()
-        if not ready.wait(DEADLINE_S):
-            raise Failure("mosquitto_sub is not subscribed")
 
-    def _read(self, witness, ready):
+        def sees():
+            self.publish("lab/ready", {})
+            return any(m.topic == "lab/ready" for m in self.messages[since:])
+        since = len(self.messages)
+        wait_until("mosquitto_sub sees messages", sees)
+
+    def _read(self, witness):
         for line in witness.stdout:
-            if line.startswith("Subscribed"):
-                ready.set()
-            if not line.startswith("@@"):
-                continue
-            seen = json.loads(line[2:])
+            seen = json.loads(line)
             text = seen.get("payload", "")
             try:
                 payload = json.loads(text) if isinstance(text, str) else text

@@ -30,11 +30,22 @@ def expect_equal(got, wanted, what):
         raise lab.Failure(f"{what}: got {got!r}, wanted {wanted!r}")
 
 
+def _show_logs(world):
+    """What otad had to say, for whoever must find out why it failed."""
+    for path in sorted(world.folder.glob("*/otad.log")):
+        for line in path.read_text(errors="replace").splitlines()[-60:]:
+            print(f"# {path.parent.name}: {line}")
+
+
 def _run(number, name, function, build):
     started = time.monotonic()
     try:
         with lab.Lab(build) as world:
-            function(world)
+            try:
+                function(world)
+            except Exception:
+                _show_logs(world)
+                raise
     except Skip as why:
         print(f"ok {number} - {name} # SKIP {why}", flush=True)
         return True
