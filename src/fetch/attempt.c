@@ -51,9 +51,12 @@ static void ask(struct fetch *fetch)
 		.first_byte = first,
 		.last_byte = TRANSFER_TO_END,
 		.if_range = first > 0 ? fetch->record.validator : "",
+		.socket_bytes = fetch->limits->socket_bytes,
 	};
 	struct ota_error err = OTA_ERROR_INIT;
 
+	if (!fetch->is_first)
+		request.socket_bytes /= fetch->limits->sharers_part;
 	fetch->in_windows = wants_windows(fetch);
 	if (fetch->in_windows)
 		request.last_byte = window_end(fetch, first);

@@ -12,9 +12,6 @@
 /* Idle connections kept: windows of a few downloads at a time use them. */
 #define MAX_IDLE_CONNECTIONS 4L
 
-/* Larger reads cost less: 1.2 CPU seconds per GiB with 64 KiB, 1.0 with this. */
-#define DEFAULT_BUFFER_BYTES (256 * 1024)
-
 const struct fetch_limits fetch_default_limits = {
 	.backoff_first_ms = 1000,
 	.backoff_max_ms = 60 * 1000,
@@ -24,7 +21,10 @@ const struct fetch_limits fetch_default_limits = {
 	.record_max_bytes = 16 * 1024 * 1024,
 	.record_ms = 1000,
 	.progress_ms = 250,
+	/* Larger ones cost less per byte; 2 MiB are all that otad may add. */
 	.buffer_bytes = 1024 * 1024,
+	.socket_bytes = 512 * 1024,
+	.sharers_part = 8,
 };
 
 struct fetcher {
@@ -33,6 +33,7 @@ struct fetcher {
 	CURLM *multi;
 	struct loop_source *timer;
 	unsigned running;
+	unsigned downloads;
 };
 
 struct loop *fetcher_loop(const struct fetcher *fetcher)
@@ -48,6 +49,17 @@ const struct fetch_limits *fetcher_limits(const struct fetcher *fetcher)
 unsigned fetcher_running(const struct fetcher *fetcher)
 {
 	return fetcher->running;
+}
+
+bool fetcher_join(struct fetcher *fetcher)
+{
+	return fetcher->downloads++ == 0;
+}
+
+void fetcher_leave(struct fetcher *fetcher)
+{
+	assert(fetcher->downloads > 0);
+	fetcher->downloads--;
 }
 
 static void drain(struct fetcher *fetcher)
@@ -199,7 +211,6 @@ static void set_common(struct curl_task *task)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 			 (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)DEFAULT_BUFFER_BYTES);
 }
 
 bool curl_task_init(struct curl_task *task, curl_task_fn done, void *user_data,

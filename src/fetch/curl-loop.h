@@ -43,3 +43,7 @@ void fetcher_stop(struct fetcher *fetcher, struct curl_task *task);
 struct loop *fetcher_loop(const struct fetcher *fetcher);
 const struct fetch_limits *fetcher_limits(const struct fetcher *fetcher);
 unsigned fetcher_running(const struct fetcher *fetcher);
+
+/* Counts downloads. True for the first: only that gets large buffers. */
+bool fetcher_join(struct fetcher *fetcher);
+void fetcher_leave(struct fetcher *fetcher);

@@ -225,8 +225,12 @@ static bool find_start(struct fetch *fetch, struct ota_error *err)
 
 static bool prepare(struct fetch *fetch, struct ota_error *err)
 {
-	fetch->sink = sink_open(fetch->path, fetch->limits->buffer_bytes,
-				show_bytes, fetch, err);
+	size_t buffer_bytes = fetch->limits->buffer_bytes;
+
+	if (!fetch->is_first)
+		buffer_bytes /= fetch->limits->sharers_part;
+	fetch->sink = sink_open(fetch->path, buffer_bytes, show_bytes, fetch,
+				err);
 	if (!fetch->sink || !find_start(fetch, err))
 		return false;
 	if (fetch->total_bytes != OFFER_SIZE_UNKNOWN &&
@@ -259,6 +263,7 @@ static struct fetch *copy_request(struct fetcher *fetcher,
 		return NULL;
 	}
 	fetch->fetcher = fetcher;
+	fetch->is_first = fetcher_join(fetcher);
 	fetch->loop = fetcher_loop(fetcher);
 	fetch->limits = fetcher_limits(fetcher);
 	fetch->settings = request->settings;
@@ -346,6 +351,7 @@ struct fetch *fetch_free(struct fetch *fetch)
 	stop_work(fetch);
 	keep(fetch);
 	sink_free(fetch->sink);
+	fetcher_leave(fetch->fetcher);
 	record_done(&fetch->record);
 	free(fetch->path);
 	free(fetch->record_path);

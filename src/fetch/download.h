@@ -34,6 +34,7 @@ struct fetch {
 	struct loop_source *recover; /* one slice a turn */
 	struct loop_source *wait;    /* until the next attempt */
 	struct loop_source *tick;    /* progress, and a record now and then */
+	bool is_first; /* no other download ran when this began */
 	bool *gone; /* set to true when it was freed by a callback of ours */
 
 	uint64_t announced_bytes; /* by the offer, or OFFER_SIZE_UNKNOWN */

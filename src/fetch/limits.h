@@ -20,6 +20,8 @@ struct fetch_limits {
 	uint64_t record_ms; /* or after this long, if any byte came */
 	uint64_t progress_ms; /* between two calls of observer.progress */
 	size_t buffer_bytes; /* hashed and written at once; of whole pages */
+	size_t socket_bytes; /* read at once */
+	unsigned sharers_part; /* a download beside others gets so much less */
 };
 
 extern const struct fetch_limits fetch_default_limits;

@@ -10,9 +10,8 @@
 #define MAX_SPEED (INT64_C(1) << 40)
 #define MAX_ELAPSED_MS (1000 * 1000)
 
-/* What curl accepts, and what it gets without a limit. */
+/* What curl accepts. */
 #define MIN_BUFFER_BYTES 1024
-#define MAX_BUFFER_BYTES (256 * 1024)
 
 void pace_init(struct pace *pace, uint64_t now_ms)
 {
@@ -45,11 +44,11 @@ uint64_t pace_wait_ms(struct pace *pace, uint64_t max_speed, unsigned sharers,
 	return wait_ms < MIN_WAIT_MS ? 0 : wait_ms;
 }
 
-long pace_buffer_bytes(uint64_t max_speed)
+long pace_buffer_bytes(uint64_t max_speed, size_t max_bytes)
 {
 	uint64_t bytes = max_speed / 8;
 
-	if (bytes < MIN_BUFFER_BYTES)
-		return MIN_BUFFER_BYTES;
-	return bytes < MAX_BUFFER_BYTES ? (long)bytes : MAX_BUFFER_BYTES;
+	if (max_speed == 0 || bytes > max_bytes)
+		bytes = max_bytes;
+	return bytes < MIN_BUFFER_BYTES ? MIN_BUFFER_BYTES : (long)bytes;
 }

@@ -20,5 +20,6 @@ void pace_init(struct pace *pace, uint64_t now_ms);
  */
 uint64_t pace_wait_ms(struct pace *pace, uint64_t max_speed, unsigned sharers,
 		      uint64_t now_ms, size_t size);
-/* How much to take from the socket at once: an eighth of a second. */
-long pace_buffer_bytes(uint64_t max_speed);
+/* How much to take from the socket at once: an eighth of a second's worth, at
+ * most `max_bytes`. */
+long pace_buffer_bytes(uint64_t max_speed, size_t max_bytes);

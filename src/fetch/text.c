@@ -14,6 +14,7 @@
 #include "otad/base/loop.h"
 
 #define TEXT_ATTEMPTS 3
+#define SOCKET_BYTES (16 * 1024)
 
 struct fetch_text {
 	struct fetcher *fetcher;
@@ -121,6 +122,7 @@ static void begin(struct loop_source *source, void *user_data)
 	const struct transfer_request request = {
 		.url = fetch->url,
 		.if_range = "",
+		.socket_bytes = SOCKET_BYTES,
 	};
 	struct ota_error err = OTA_ERROR_INIT;
 

@@ -413,7 +413,8 @@ static bool set_texts(struct transfer *transfer)
 	return true;
 }
 
-static void set_numbers(struct transfer *transfer, bool keep_connection)
+static void set_numbers(struct transfer *transfer,
+			const struct transfer_request *request)
 {
 	CURL *easy = transfer->task.easy;
 	uint64_t max_speed = transfer->settings->max_speed;
@@ -424,13 +425,13 @@ static void set_numbers(struct transfer *transfer, bool keep_connection)
 			 (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	/* An idle connection would stay open until the next download. */
-	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, keep_connection ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE,
+			 request->keep_connection ? 0L : 1L);
 	/* CaFile= names whom to trust: nobody of the system's beside them. */
 	if (transfer->settings->ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	if (max_speed > 0)
-		curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
-				 pace_buffer_bytes(max_speed));
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+			 pace_buffer_bytes(max_speed, request->socket_bytes));
 }
 
 static void set_callbacks(struct transfer *transfer)
@@ -458,7 +459,7 @@ bool transfer_start(struct transfer *transfer,
 	if (!transfer->url || !set_headers(transfer, request) ||
 	    !set_range(transfer, request) || !set_texts(transfer))
 		return ota_fail_memory(err, "starting a request");
-	set_numbers(transfer, request->keep_connection);
+	set_numbers(transfer, request);
 	set_callbacks(transfer);
 	transfer->redirects = 0;
 	return launch(transfer, err);

@@ -28,6 +28,7 @@ struct transfer_request {
 	uint64_t last_byte;  /* included, or TRANSFER_TO_END */
 	const char *if_range; /* "": none */
 	bool keep_connection; /* another request to this server follows */
+	size_t socket_bytes;  /* to read at once */
 };
 
 /*
