@@ -681,7 +681,9 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 			    offer->device);
 		return true;
 	}
-	if (job->state != JOB_STATE_FAILED && updater->session)
+	/* Of otad itself the connect of the new process has told it. */
+	if (job->state != JOB_STATE_FAILED && updater->session &&
+	    !installer_restarts_self(job->settings->type))
 		session_report_version(updater->session, offer->device,
 				       offer->module);
 	return reporter_result(updater->reporter, job, running_after(job),
