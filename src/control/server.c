@@ -32,8 +32,11 @@ void control_complain(struct control *control, const struct peer *peer,
 	    now_ms < control->complained_ms + CONTROL_COMPLAINT_MS)
 		return;
 	control->complained_ms = now_ms;
-	log_info(NULL, "control client (pid %d, uid %u): %s", (int)peer->pid,
-		 (unsigned)peer->uid, what);
+	if (peer)
+		log_info(NULL, "control client (pid %d, uid %u): %s",
+			 (int)peer->pid, (unsigned)peer->uid, what);
+	else
+		log_warning(NULL, "control socket: %s", what);
 }
 
 void control_forget(struct control *control, const struct control_client *client)
@@ -173,7 +176,7 @@ static void add_client(struct control *control, int fd)
 	struct ota_error err = OTA_ERROR_INIT;
 
 	if (!peer_read(&control->rules, fd, &peer, &err)) {
-		control_complain(control, &peer, err.text);
+		control_complain(control, NULL, err.text);
 		close(fd);
 		return;
 	}
@@ -193,10 +196,9 @@ static void add_client(struct control *control, int fd)
 
 static void pause_accepting(struct control *control, int reason)
 {
-	struct peer nobody = { 0 };
 	struct ota_error err = OTA_ERROR_INIT;
 
-	control_complain(control, &nobody, strerror(reason));
+	control_complain(control, NULL, strerror(reason));
 	/* The listener stays readable: without a pause the loop would spin. */
 	if (loop_source_set_events(control->listener, 0, &err))
 		loop_timer_set(control->retry, CONTROL_RETRY_MS);

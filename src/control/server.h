@@ -42,6 +42,9 @@ void control_schedule(struct control *control);
 void control_forget(struct control *control, const struct control_client *client);
 /* From now on changes of jobs are passed on to the clients that watch. */
 bool control_listen(struct control *control, struct ota_error *err) OTA_MUST_CHECK;
-/* Logs what a client did wrong; a client cannot fill the log with it. */
+/*
+ * Logs what a client did wrong (`peer` NULL: what went wrong here); nobody can
+ * fill the log with it.
+ */
 void control_complain(struct control *control, const struct peer *peer,
 		      const char *what);

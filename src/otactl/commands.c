@@ -11,7 +11,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "status",
 		.arguments = "",
-		.summary = "What runs, what is on offer, what happened last and why",
+		.summary = "What runs, what is on offer, what happened last",
 		.run = ctl_run_status,
 	},
 	{
@@ -111,13 +111,13 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "device list",
 		.arguments = "",
-		.summary = "The gateway and the devices behind it",
+		.summary = "The devices that are updated, the gateway first",
 		.run = ctl_run_device_list,
 	},
 	{
 		.name = "device add",
 		.arguments = "NAME",
-		.summary = "Register a device (--class)",
+		.summary = "Register a device of a class (--class)",
 		.options = OPTION_CLASS,
 		.min_args = 1,
 		.max_args = 1,

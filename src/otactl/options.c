@@ -187,21 +187,55 @@ static void print_options(unsigned allowed)
 	}
 }
 
+/* How much of `name` is its group with the space: "device " of "device add". */
+static size_t group_size(const char *name)
+{
+	const char *space = strchr(name, ' ');
+
+	return space ? (size_t)(space - name) + 1 : 0;
+}
+
+/* The commands of one group share a line. Returns the last of them. */
+static const struct ctl_command *print_group(const struct ctl_command *first)
+{
+	size_t size = group_size(first->name);
+	const struct ctl_command *last = first;
+	char left[64];
+
+	snprintf(left, sizeof(left), "%s", first->name);
+	while (last[1].name && strncmp(last[1].name, first->name, size) == 0) {
+		size_t used = strlen(left);
+
+		last++;
+		snprintf(left + used, sizeof(left) - used, "|%s",
+			 last->name + size);
+	}
+	printf("  %-24s %s\n", left, first->summary);
+	return last;
+}
+
+static void print_command(const struct ctl_command *command)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%s%s%s", command->name,
+		 *command->arguments ? " " : "", command->arguments);
+	printf("  %-24s %s\n", left, command->summary);
+}
+
 void ctl_help(void)
 {
 	printf("Usage: otactl [OPTION...] COMMAND [ARGUMENT...]\n"
-	       "Ask and tell otad, the update daemon of this gateway.\n\n");
+	       "Ask and tell otad, the update daemon. COMMAND --help says more.\n\n");
 	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
-		char left[40];
-
-		snprintf(left, sizeof(left), "%s%s%s", c->name,
-			 *c->arguments ? " " : "", c->arguments);
-		printf("  %-26s %s\n", left, c->summary);
+		if (group_size(c->name) > 0)
+			c = print_group(c);
+		else
+			print_command(c);
 	}
 	printf("\n");
 	print_options(OPTIONS_GLOBAL);
-	printf("\nExit status: 0 done, 1 refused or failed, 2 usage, 3 no daemon.\n"
-	       "Each command has a --help of its own.\n");
+	printf("Exit status: 0 done, 1 refused or failed, 2 usage, 3 no daemon.\n");
 }
 
 void ctl_help_command(const struct ctl_command *command)
@@ -214,30 +248,41 @@ void ctl_help_command(const struct ctl_command *command)
 	print_options(command->options | OPTIONS_COMMON);
 }
 
-/* How many letters must be changed to make one word of the other. */
+#define MAX_COMMAND_BYTES 32
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * How many letters must be changed, left out, put in or swapped with the next
+ * one to make one word of the other.
+ */
 static unsigned distance(const char *a, const char *b)
 {
-	unsigned row[32];
+	unsigned d[MAX_COMMAND_BYTES + 1][MAX_COMMAND_BYTES + 1];
+	size_t m = strlen(a);
 	size_t n = strlen(b);
 
-	if (n >= sizeof(row) / sizeof(row[0]))
-		return (unsigned)n;
+	if (m > MAX_COMMAND_BYTES || n > MAX_COMMAND_BYTES)
+		return MAX_COMMAND_BYTES;
+	for (size_t i = 0; i <= m; i++)
+		d[i][0] = (unsigned)i;
 	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
+		d[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= m; i++) {
 		for (size_t j = 1; j <= n; j++) {
-			unsigned cost = diagonal + (a[i - 1] != b[j - 1]);
+			bool same = a[i - 1] == b[j - 1];
 
-			diagonal = row[j];
-			if (row[j - 1] + 1 < cost)
-				cost = row[j - 1] + 1;
-			row[j] = diagonal + 1 < cost ? diagonal + 1 : cost;
+			d[i][j] = least(d[i - 1][j - 1] + !same,
+					least(d[i - 1][j], d[i][j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
 		}
 	}
-	return row[n];
+	return d[m][n];
 }
 
 const struct ctl_command *ctl_command_like(const char *name)

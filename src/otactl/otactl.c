@@ -52,14 +52,14 @@ int ctl_report(const struct ota_error *err)
 	return CTL_NO_DAEMON;
 }
 
-static int unknown_command(const struct ctl *ctl, const char *word)
+static int unknown_command(const struct ctl *ctl, const char *words)
 {
-	const struct ctl_command *near = ctl_command_like(word);
+	const struct ctl_command *near = ctl_command_like(words);
 
 	if (near)
 		return ctl_usage(ctl, "unknown command '%s': did you mean '%s'?",
-				 word, near->name);
-	return ctl_usage(ctl, "unknown command '%s'", word);
+				 words, near->name);
+	return ctl_usage(ctl, "unknown command '%s'", words);
 }
 
 /*
@@ -85,21 +85,26 @@ static const struct ctl_command *find_command(char **words, int n_words,
 	return NULL;
 }
 
-static int help_for_group(const struct ctl *ctl, const char *group)
+/* No command begins with `words`: what may have been meant? */
+static int refuse_words(const struct ctl *ctl, char **words, int n_words)
 {
+	size_t size = strlen(words[0]);
 	char names[128] = "";
-	size_t size = strlen(group);
+	char two[64];
 
 	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
 		size_t used = strlen(names);
 
-		if (strncmp(c->name, group, size) == 0 && c->name[size] == ' ')
-			snprintf(names + used, sizeof(names) - used, "%s'%s'",
-				 used ? ", " : "", c->name);
+		if (strncmp(c->name, words[0], size) == 0 && c->name[size] == ' ')
+			snprintf(names + used, sizeof(names) - used, "%s%s",
+				 used ? ", " : "", c->name + size + 1);
 	}
 	if (!*names)
-		return unknown_command(ctl, group);
-	return ctl_usage(ctl, "'%s' needs another word: %s", group, names);
+		return unknown_command(ctl, words[0]);
+	if (n_words == 1 || words[1][0] == '-')
+		return ctl_usage(ctl, "'%s' needs one of: %s", words[0], names);
+	snprintf(two, sizeof(two), "%s %s", words[0], words[1]);
+	return unknown_command(ctl, two);
 }
 
 static int run_command(struct ctl *ctl, const struct ctl_command *command)
@@ -134,7 +139,7 @@ static int run_words(struct ctl *ctl, int argc, char **argv, int first)
 
 	command = find_command(argv + first, argc - first, &n_words);
 	if (!command)
-		return help_for_group(ctl, argv[first]);
+		return refuse_words(ctl, argv + first, argc - first);
 	ctl->command = command->name;
 	/* What getopt_long(3) takes for the program's name is the command's. */
 	argv += first + n_words - 1;
