@@ -460,6 +460,27 @@ static void eztcloud_finds_the_device(void **state)
 	CHECK_VERDICTS("eztcloud", EZTCLOUD, rows);
 }
 
+static void eztcloud_names_of_any_length_are_survived(void **state)
+{
+	struct cloud_fixture *fx = cloud_fixture_new("eztcloud", EZTCLOUD);
+	char payload[2048], name[600];
+
+	memset(name, 'n', sizeof(name));
+	for (int bytes = 120; bytes < 600; bytes++) {
+		snprintf(payload, sizeof(payload),
+			 "{'device':['%.*s','%.*s'],'id':1," EZT_COMMAND "}",
+			 bytes, name, 600 - bytes, name);
+		cloud_receive(fx, EZT_SUB, payload);
+		assert_string_equal(verdict(&fx->message), "unknown-device");
+		snprintf(payload, sizeof(payload),
+			 "{'device':'%.*s','id':1," EZT_COMMAND "}", bytes,
+			 name);
+		cloud_receive(fx, EZT_SUB, payload);
+		assert_string_equal(verdict(&fx->message), "unknown-device");
+	}
+	cloud_fixture_free(fx);
+}
+
 static void eztcloud_says_no_upgrade_and_nothing_else(void **state)
 {
 #define PARAMS(rest) EZT_DOWN, "{'method':'otaUpgrade','params':{" rest "}}"
@@ -965,6 +986,7 @@ int main(void)
 		cmocka_unit_test(hanqi_finds_the_device),
 		cmocka_unit_test(hanqi_message_ids_are_strings),
 		cmocka_unit_test(eztcloud_finds_the_device),
+		cmocka_unit_test(eztcloud_names_of_any_length_are_survived),
 		cmocka_unit_test(eztcloud_says_no_upgrade_and_nothing_else),
 		cmocka_unit_test(sagoo_is_stricter),
 		cmocka_unit_test(ids_keep_their_json_type),

@@ -379,6 +379,9 @@ static bool make_credentials(void *data, struct ota_error *err)
 	struct mqtt_credentials credentials = { NULL };
 	bool ok = cloud_credentials(data, &derivation, &credentials, err);
 
+	if (ok && (!credentials.client_id || !credentials.username ||
+		   !credentials.password))
+		ok = ota_fail(err, OTA_ERROR_PROTOCOL, "not all credentials");
 	free(credentials.client_id);
 	free(credentials.username);
 	free(credentials.password);
