@@ -48,10 +48,10 @@ struct link {
 	struct ota_error why;
 	char note[LINK_NOTE_SIZE]; /* the library's last complaint */
 
-	unsigned burst;	       /* messages handled in this step */
-	bool packet_ended;     /* one of those that tell, in this step */
-	bool parcel_begun;     /* `parcel_start` is set */
-	uint64_t parcel_start; /* bytes read when none had ended yet */
+	unsigned burst;		/* messages handled in this step */
+	bool packet_ended;	/* one of those that tell, in this step */
+	bool partial_begun;	/* `partial_start` is set */
+	uint64_t partial_start; /* bytes read when none had ended yet */
 };
 
 /* Makes `client` with its options and callbacks. */

@@ -196,20 +196,20 @@ static uint64_t bytes_read(int fd)
 }
 
 /* The library has no limit, so what it has read without a result is counted. */
-static void check_parcel(struct link *link)
+static void check_partial(struct link *link)
 {
 	int fd = mosquitto_socket(link->client);
 	uint64_t now;
 
 	if (link->packet_ended)
-		link->parcel_begun = false;
+		link->partial_begun = false;
 	if (link->packet_ended || fd < 0)
 		return;
 	now = bytes_read(fd);
-	if (!link->parcel_begun || now < link->parcel_start) {
-		link->parcel_begun = true;
-		link->parcel_start = now;
-	} else if (now - link->parcel_start > LINK_MAX_PACKET_BYTES) {
+	if (!link->partial_begun || now < link->partial_start) {
+		link->partial_begun = true;
+		link->partial_start = now;
+	} else if (now - link->partial_start > LINK_MAX_PACKET_BYTES) {
 		link_fail_text(link, OTA_ERROR_PROTOCOL,
 			       "packet larger than 8 MiB");
 	}
@@ -225,7 +225,7 @@ static void read_some(struct link *link)
 	note_result(link, rc, errno);
 	if (rc != MOSQ_ERR_SUCCESS || link->orphaned)
 		return;
-	check_parcel(link);
+	check_partial(link);
 	/* Decrypted but not handled: the socket will not wake us for it. */
 	if (ssl && SSL_pending(ssl) > 0)
 		loop_defer_again(link->later);
@@ -248,14 +248,16 @@ static bool write_some(struct link *link)
 static void shake_hands(struct link *link, uint32_t events)
 {
 	int sys_errno;
+	int rc;
 
 	errno = 0;
-	note_result(link, mosquitto_loop_read(link->client, 1), errno);
+	rc = mosquitto_loop_read(link->client, 1);
+	sys_errno = errno;
+	note_result(link, rc, sys_errno);
 	/*
 	 * The library reports a refused connection as success here, and would
 	 * do so for ever. It may also have used up the reason before.
 	 */
-	sys_errno = errno;
 	if (!(events & (EPOLLERR | EPOLLHUP)) || !in_handshake(link))
 		return;
 	if (sys_errno == 0 || sys_errno == EAGAIN || sys_errno == EPIPE)

@@ -116,9 +116,6 @@ static bool identify(SSL_CTX *ctx, const char *cert_file, const char *key_file,
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1)
 		return tls_fail(err, OTA_ERROR_PERMISSION, "private key",
 				key_file);
-	if (SSL_CTX_check_private_key(ctx) != 1)
-		return tls_fail(err, OTA_ERROR_PERMISSION,
-				"certificate and private key", key_file);
 	return true;
 }
 

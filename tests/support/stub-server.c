@@ -11,11 +11,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <openssl/ssl.h>
+
 #include "otad/base/loop.h"
 
 static void drop(struct stub_server *server)
 {
 	server->talking = loop_source_free(server->talking);
+	SSL_free(server->ssl);
+	server->ssl = NULL;
 	if (server->fd >= 0)
 		close(server->fd);
 	server->fd = -1;
@@ -44,6 +48,34 @@ static const void *next_words(const struct stub_server *server,
 	return (const uint8_t *)server->chorus + at;
 }
 
+/* Bytes, 0 for the end, negative for "not now", as the two below. */
+static ssize_t tls_result(const struct stub_server *server, int n)
+{
+	int reason = SSL_get_error(server->ssl, n);
+
+	if (n > 0)
+		return n;
+	return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE
+		       ? -1
+		       : 0;
+}
+
+static ssize_t put(struct stub_server *server, const void *data, size_t size)
+{
+	if (server->ssl)
+		return tls_result(server,
+				  SSL_write(server->ssl, data, (int)size));
+	return send(server->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t get(struct stub_server *server, void *data, size_t size)
+{
+	if (server->ssl)
+		return tls_result(server,
+				  SSL_read(server->ssl, data, (int)size));
+	return recv(server->fd, data, size, MSG_DONTWAIT);
+}
+
 /* True when all is said. */
 static bool say(struct stub_server *server)
 {
@@ -52,8 +84,8 @@ static bool say(struct stub_server *server)
 	ssize_t n;
 
 	while ((words = next_words(server, &bytes))) {
-		n = send(server->fd, words, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0)
+		n = put(server, words, bytes);
+		if (n <= 0)
 			return false;
 		server->said_bytes += (size_t)n;
 	}
@@ -64,7 +96,7 @@ static bool hear(struct stub_server *server)
 {
 	uint8_t buffer[4096];
 	size_t room = sizeof(server->heard) - server->heard_bytes;
-	ssize_t n = recv(server->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+	ssize_t n = get(server, buffer, sizeof(buffer));
 
 	if (n <= 0)
 		return n < 0;
@@ -113,6 +145,12 @@ static void on_accept(struct loop_source *source, int fd, uint32_t events,
 	server->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (server->fd < 0)
 		return;
+	if (server->tls) {
+		server->ssl = SSL_new(server->tls);
+		assert_non_null(server->ssl);
+		SSL_set_fd(server->ssl, server->fd);
+		SSL_set_accept_state(server->ssl);
+	}
 	server->accepted++;
 	server->heard_bytes = 0;
 	server->said_bytes = 0;
@@ -149,9 +187,24 @@ void stub_server_init(struct stub_server *server, struct loop *loop)
 	assert_non_null(server->accepting);
 }
 
+void stub_server_use_tls(struct stub_server *server, const char *cert_file,
+			 const char *key_file)
+{
+	server->tls = SSL_CTX_new(TLS_server_method());
+	assert_non_null(server->tls);
+	SSL_CTX_set_mode(server->tls, SSL_MODE_ENABLE_PARTIAL_WRITE);
+	assert_int_equal(
+		SSL_CTX_use_certificate_chain_file(server->tls, cert_file), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey_file(server->tls, key_file,
+						     SSL_FILETYPE_PEM),
+			 1);
+}
+
 void stub_server_done(struct stub_server *server)
 {
 	drop(server);
+	SSL_CTX_free(server->tls);
+	server->tls = NULL;
 	server->accepting = loop_source_free(server->accepting);
 	if (server->listener > 0)
 		close(server->listener);

@@ -289,6 +289,26 @@ static void a_large_message_is_handed_on(void **state)
 	assert_int_equal(fx->client.got_size, 1024 * 1024);
 }
 
+static void many_large_messages_are_not_one_huge(void **state)
+{
+	struct fixture *fx = *state;
+	size_t bytes = 1024 * 1024;
+	OTA_CLEANUP(freep) uint8_t *packet = calloc(1, bytes + 16);
+	size_t header_bytes;
+
+	assert_non_null(packet);
+	header_bytes = announce(packet, bytes);
+	fx->server.answer = packet;
+	fx->server.answer_bytes = 4;
+	fx->server.chorus = packet + 4;
+	fx->server.chorus_bytes = header_bytes - 4 + bytes;
+	fx->server.chorus_times = 2 * LINK_MAX_PACKET_BYTES / bytes;
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.messages, fx->server.chorus_times);
+
+	assert_int_equal(fx->client.disconnected, 0);
+}
+
 static void a_huge_message_ends_the_connection(void **state)
 {
 	struct fixture *fx = *state;
@@ -432,6 +452,7 @@ int main(void)
 		T(topics_with_odd_bytes_end_the_connection),
 		T(an_empty_message_is_handed_on),
 		T(a_large_message_is_handed_on),
+		T(many_large_messages_are_not_one_huge),
 		T(a_huge_message_ends_the_connection),
 		T(ten_thousand_messages_do_not_starve_the_loop),
 		T(a_broker_that_reads_nothing_does_not_fill_memory),

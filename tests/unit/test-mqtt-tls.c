@@ -5,8 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "otad/base/loop.h"
 #include "otad/mqtt/mqtt.h"
@@ -316,6 +321,85 @@ static void silence_in_the_handshake_is_given_up(void **state)
 	assert_in_range(client->rounds, 2, 40);
 }
 
+static int connect_quietly(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	(void)connect(fd, (struct sockaddr *)&address, sizeof(address));
+	return fd;
+}
+
+/*
+ * A connect that takes its time leaves the library wanting to write for ever:
+ * here the server's queue is full until the kernel tries again.
+ */
+static void a_slow_connect_is_no_busy_loop(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client;
+	int crowd[3];
+
+	stub_server_init(&fx->server, fx->loop);
+	assert_true(loop_source_set_events(fx->server.accepting, 0, NULL));
+	assert_int_equal(listen(fx->server.listener, 0), 0);
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(crowd); i++)
+		crowd[i] = connect_quietly(fx->server.port);
+	client = connect_with(fx,
+			      &(struct mqtt_options){.port = fx->server.port});
+	turn_for(client, 100);
+	assert_int_equal(fx->server.accepted, 0);
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(crowd); i++)
+		close(crowd[i]);
+	assert_true(
+		loop_source_set_events(fx->server.accepting, EPOLLIN, NULL));
+	while (fx->server.heard_bytes == 0)
+		turn_for(client, 1);
+	client->rounds = 0;
+	turn_for(client, 300);
+	assert_in_range(client->rounds, 1, 20);
+}
+
+/* Records that end within packets: the library would read on and on. */
+static void a_flood_does_not_starve_the_loop(void **state)
+{
+	static const char packet[] = "\x31\x05\x00\x02"
+				     "ab!";
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	OTA_CLEANUP(freep) char *flood = malloc(10000 * 7);
+	OTA_CLEANUP(freep)
+	char *cert = strdup(broker_file(broker, "server.pem"));
+	struct mqtt_client *client = &fx->client;
+
+	assert_non_null(flood);
+	for (size_t i = 0; i < 10000; i++)
+		memcpy(flood + i * 7, packet, 7);
+	stub_server_init(&fx->server, fx->loop);
+	stub_server_use_tls(&fx->server, cert,
+			    broker_file(broker, "server.key"));
+	fx->server.answer = "\x20\x02\x00\x00";
+	fx->server.answer_bytes = 4;
+	fx->server.chorus = flood;
+	fx->server.chorus_bytes = 10000 * 7;
+	fx->server.chorus_times = 1;
+	connect_with(fx, &(struct mqtt_options){
+				 .port = fx->server.port,
+				 .ca_file = broker_file(broker, "ca.pem")});
+
+	while (client->messages < 10000) {
+		unsigned before = client->messages;
+
+		wait_until(client, &client->messages, before + 1);
+		assert_in_range(client->messages - before, 1, 64);
+	}
+	assert_int_equal(client->disconnected, 0);
+}
+
 static void the_server_hears_the_name_it_is_known_by(void **state)
 {
 	struct fixture *fx = *state;
@@ -375,6 +459,8 @@ int main(void)
 		T(a_reset_in_the_handshake_is_no_busy_loop),
 		T(a_closed_port_is_no_busy_loop),
 		T(silence_in_the_handshake_is_given_up),
+		T(a_slow_connect_is_no_busy_loop),
+		T(a_flood_does_not_starve_the_loop),
 		T(the_server_hears_the_name_it_is_known_by),
 		T(an_address_is_no_name_to_send),
 		T(a_broker_that_returns_is_found_again),

@@ -35,7 +35,7 @@ struct mqtt_resolver {
  * by the filled struct; mqtt_credentials_done() wipes and frees.
  */
 struct mqtt_credentials {
-	char *client_id; /* NULL: random */
+	char *client_id; /* NULL: random, then always with a clean session */
 	char *username;
 	char *password;
 };
@@ -56,7 +56,11 @@ struct mqtt_handler {
 			    struct ota_error *err);
 	/* CONNACK accepted: subscribe now. */
 	void (*connected)(void *user_data);
-	/* `topic` and `payload` are borrowed; payload may hold anything. */
+	/*
+	 * `topic` (UTF-8 without control characters) and `payload` are
+	 * borrowed; payload may hold anything, and is never NULL. A packet
+	 * beyond 8 MiB ends the connection instead.
+	 */
 	void (*message)(const char *topic, const void *payload, size_t size,
 			void *user_data);
 	/* SUBACK of mqtt_subscribe(); false: the broker refused a topic. */
@@ -78,7 +82,10 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 struct mqtt *mqtt_free(struct mqtt *mqtt);
 OTA_DEFINE_CLEANUP(struct mqtt *, mqtt_free)
 
-/* First connect: now, or after `delay_ms`. */
+/*
+ * First connect: now, or after `delay_ms`. While it waits to reconnect, this
+ * sets the wait anew. A stopped connection may be started again.
+ */
 bool mqtt_start(struct mqtt *mqtt, uint64_t delay_ms, struct ota_error *err)
 	OTA_MUST_CHECK;
 /*
@@ -91,8 +98,12 @@ void mqtt_stop(struct mqtt *mqtt, uint64_t timeout_ms,
 
 bool mqtt_is_connected(const struct mqtt *mqtt);
 
-/* Both need a connection (network otherwise). `*ret_id` names the message in
- * `subscribed`/`published` of this connection. */
+/*
+ * All need a connection (network otherwise). `*ret_id` names the message in
+ * `subscribed`/`published` of this connection, which never come before the
+ * call has returned. An empty payload and an unusable topic are refused; so is
+ * the 4097th message that a broker does not take (busy).
+ */
 bool mqtt_subscribe(struct mqtt *mqtt, const char *topic, int qos, int *ret_id,
 		    struct ota_error *err) OTA_MUST_CHECK;
 bool mqtt_unsubscribe(struct mqtt *mqtt, const char *topic,

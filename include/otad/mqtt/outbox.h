@@ -29,7 +29,11 @@ struct outbox_message {
 	enum outbox_class message_class;
 };
 
-/* How a message leaves: mqtt_publish() behind a pointer. False: not now. */
+/*
+ * How a message leaves: mqtt_publish() behind a pointer. False: not now; it is
+ * tried again at the next acknowledgement, message or opening. Must not call
+ * the outbox.
+ */
 typedef bool (*outbox_send_fn)(void *user_data, const char *topic,
 			       const char *payload, size_t size, int qos,
 			       int *ret_id);
@@ -45,7 +49,11 @@ struct outbox *outbox_new(const char *dir, outbox_send_fn send, void *user_data,
 struct outbox *outbox_free(struct outbox *outbox);
 OTA_DEFINE_CLEANUP(struct outbox *, outbox_free)
 
-/* Copies. True: a result is durable now. Sends at once when open. */
+/*
+ * Copies. True: a result is durable now. Sends at once when open, but never
+ * ahead of what waits. Refuses what no broker would take: an unusable topic or
+ * one beyond 1 KiB, a payload that is empty or beyond 64 KiB.
+ */
 bool outbox_add(struct outbox *outbox, const struct outbox_message *message,
 		struct ota_error *err) OTA_MUST_CHECK;
 
@@ -53,7 +61,10 @@ bool outbox_add(struct outbox *outbox, const struct outbox_message *message,
 void outbox_open(struct outbox *outbox);
 /* The link is gone: what was in flight will be sent again. */
 void outbox_close(struct outbox *outbox);
-/* The broker acknowledged `id`; true when it was one of ours. */
+/*
+ * The broker acknowledged `id`; true when it was one of ours. To be called for
+ * every mqtt_handler.published.
+ */
 bool outbox_acknowledge(struct outbox *outbox, int id);
 
 /* Messages not yet acknowledged. */
