@@ -2,27 +2,42 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* getgrnam_r(3) needs room for the group's members too. */
+/* A line of group(5), with all its members. */
 #define GROUP_BUFFER_BYTES (64 * 1024)
+
+/*
+ * From the file itself: the name service would bring its modules into memory
+ * for good, and may ask the network.
+ */
+static bool find_group(const char *name, char *buffer, gid_t *ret_gid)
+{
+	OTA_CLEANUP(fclosep) FILE *file = fopen("/etc/group", "re");
+	struct group group, *found;
+
+	while (file && fgetgrent_r(file, &group, buffer, GROUP_BUFFER_BYTES,
+				   &found) == 0) {
+		if (strcmp(found->gr_name, name) != 0)
+			continue;
+		*ret_gid = found->gr_gid;
+		return true;
+	}
+	return false;
+}
 
 void peer_rules_init(struct peer_rules *rules)
 {
 	OTA_CLEANUP(freep) char *buffer = malloc(GROUP_BUFFER_BYTES);
-	struct group group;
-	struct group *found = NULL;
 
 	*rules = (struct peer_rules){ .own_uid = geteuid() };
-	if (!buffer)
-		return; /* fails towards less access */
-	if (getgrnam_r(PEER_GROUP, &group, buffer, GROUP_BUFFER_BYTES, &found) != 0 ||
-	    !found)
-		return;
-	rules->has_group = true;
-	rules->group = group.gr_gid;
+	/* Without memory it fails towards less access. */
+	rules->has_group =
+		buffer && find_group(PEER_GROUP, buffer, &rules->group);
 }
 
 static bool read_groups(int fd, gid_t **ret_groups, size_t *ret_count,
