@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <malloc.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -375,37 +374,6 @@ static void one_stranger_cannot_take_all_places(void **state)
 	assert_int_equal(connections_held_by(fx, 0, 30), 30);
 }
 
-static void a_shortage_of_descriptors_passes(void **state)
-{
-	struct control_fixture *fx = *state;
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int client = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct rlimit old, low;
-	unsigned rounds = 0;
-	char byte;
-
-	strcpy(address.sun_path, fx->path);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-	low = old;
-	low.rlim_cur = (rlim_t)client + 1;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	assert_int_equal(connect(client, (struct sockaddr *)&address,
-				 sizeof(address)),
-			 0);
-	assert_int_equal(send(client, get_stats, sizeof(get_stats), 0),
-			 sizeof(get_stats));
-	control_settle(fx);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
-	/* The pause is a second; it spins if it takes thousands of rounds. */
-	while (recv(client, &byte, 1, MSG_DONTWAIT) < 0 && rounds++ < 100) {
-		struct ota_error err;
-
-		loop_run_once(fx->loop, 100, &err);
-	}
-	assert_in_range(rounds, 2, 60);
-	close(client);
-}
-
 /* ---- who does not read ---- */
 
 static int start_watch(struct control_fixture *fx)
@@ -641,7 +609,6 @@ int main(void)
 		TEST(root_the_daemons_user_and_its_group_are_trusted),
 		TEST(the_65th_client_is_told_so),
 		TEST(one_stranger_cannot_take_all_places),
-		TEST(a_shortage_of_descriptors_passes),
 		TEST(a_watcher_that_does_not_read_is_ended_with_an_error),
 		TEST(many_changes_at_once_do_not_end_a_good_watcher),
 		TEST(progress_alone_ends_nobodys_watch),

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -222,6 +223,53 @@ static void a_watcher_that_reads_again_stays(void **state)
 	assert_true(is_connected(fx));
 }
 
+/* Every descriptor below `limit` is taken; returns how many of `fds` that took. */
+static size_t take_descriptors(int *fds, size_t max, int limit)
+{
+	struct rlimit low;
+	size_t n = 0;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &low), 0);
+	low.rlim_cur = (rlim_t)limit;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	while (n < max && (fds[n] = dup(STDERR_FILENO)) >= 0)
+		n++;
+	return n;
+}
+
+static void a_shortage_of_descriptors_is_waited_out(void **state)
+{
+	struct fixture *fx = *state;
+	const char *preload = getenv("LD_PRELOAD");
+	int fds[MAX_FD];
+	struct rlimit old;
+	size_t n;
+	char byte;
+
+	/* Its accept(2) takes the connection before it says that it cannot. */
+	if (preload && strstr(preload, "vgpreload"))
+		skip();
+	close(fx->fd);
+	pump(fx);
+	fx->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	n = take_descriptors(fds, MAX_FD, fx->fd + 1);
+	assert_int_equal(connect(fx->fd, (struct sockaddr *)&fx->address,
+				 sizeof(fx->address)),
+			 0);
+	say(fx, get_stats);
+	while (n > 0)
+		close(fds[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	/* Asked again at once, the kernel would say the same: that would spin. */
+	assert_false(pump_once(fx));
+	fake_loop_advance(fx->loop, CONTROL_RETRY_MS - 1);
+	assert_true(is_connected(fx));
+	fake_loop_advance(fx->loop, 1);
+	pump(fx);
+	assert_int_equal(recv(fx->fd, &byte, 1, MSG_DONTWAIT), 1);
+}
+
 static void without_clients_nothing_wakes_the_loop(void **state)
 {
 	struct fixture *fx = *state;
@@ -277,6 +325,7 @@ int main(void)
 		TEST(a_watcher_may_wait_as_long_as_it_likes),
 		TEST(a_watcher_that_reads_nothing_for_long_is_let_go),
 		TEST(a_watcher_that_reads_again_stays),
+		TEST(a_shortage_of_descriptors_is_waited_out),
 		TEST(without_clients_nothing_wakes_the_loop),
 		TEST(a_client_that_cannot_be_watched_is_not_kept),
 		TEST(no_socket_is_left_by_a_control_that_could_not_be_made),
