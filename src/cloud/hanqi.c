@@ -132,8 +132,10 @@ static bool hanqi_route(const struct cloud *cloud,
 static void read_msg_id(struct reader *reader, struct json_object *message,
 			struct json_object *data)
 {
-	struct json_object *holder = json_get(message, "msgId") ? message : data;
+	struct json_object *holder = data;
 
+	if (json_get(message, "msgId"))
+		holder = message;
 	if (read_string(reader, holder, "msgId", FIELD_REQUIRED))
 		read_message_id(reader, holder, "msgId",
 				&reader->offer->ids.msg);

@@ -13,12 +13,15 @@
  *
  *  name      default    check every    http   clean session
  */
+/* clang-format off */
 #define PLATFORMS(ROW)                                                         \
 	ROW(iotgo,    "default", 5 * MINUTE_MS, true,  true)                   \
 	ROW(tencent,  "default", 0,             true,  true)                   \
 	ROW(hanqi,    "default", 0,             true,  false)                  \
 	ROW(eztcloud, "main",    1 * MINUTE_MS, true,  false)                  \
 	ROW(sagoo,    "default", 0,             false, true)
+
+/* clang-format on */
 
 #define DECLARE_ROW(name, ...) PLATFORM_DECLARE(name)
 #define KEYS_ROW(name, module, interval_ms, http, clean)                       \

@@ -70,6 +70,21 @@ enum cloud_verdict cloud_receive(struct cloud_fixture *fx, const char *topic,
 	return fx->message.verdict;
 }
 
+const char *cloud_outcome(const struct cloud_message *message)
+{
+	switch (message->verdict) {
+	case CLOUD_UPDATE:
+		return "update";
+	case CLOUD_NO_UPDATE:
+		return "no-update";
+	case CLOUD_REJECT:
+		return cloud_reason_name(message->reason);
+	case CLOUD_IGNORE:
+		return "ignore";
+	}
+	return "";
+}
+
 bool cloud_catch(void *user_data, const struct cloud_publication *publication,
 		 struct ota_error *err)
 {

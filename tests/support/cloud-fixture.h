@@ -36,6 +36,8 @@ char *quoted(const char *text);
 /* Decodes `payload`, in single quotes; the verdict. */
 enum cloud_verdict cloud_receive(struct cloud_fixture *fx, const char *topic,
 				 const char *payload);
+/* "update", "no-update", "ignore", or why it is a reject. */
+const char *cloud_outcome(const struct cloud_message *message);
 /* Encodes; how many publications came of it. */
 size_t cloud_send(struct cloud_fixture *fx, const struct report *report);
 /* Keeps a publication in `caught`; a cloud_publish_fn. */

@@ -10,55 +10,7 @@
 #include <cmocka.h>
 
 #include "support/cloud-fixture.h"
-
-#define MD5 "5d41402abc4b2a76b9719d911017c592"
-#define SHA256 \
-	"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#define MAX_SIZE "1000000"
-
-#define IOTGO                                                                  \
-	"{'product_key':'pk','device_name':'gw','modules':['default','x86'],"  \
-	"'sub_devices':[{'id':'oven','product_key':'p2','device_name':'o1',"   \
-	"'modules':['mcu']}],'options':{'max_image_size':" MAX_SIZE "}}"
-#define TENCENT                                                                \
-	"{'product_id':'PID','device_name':'gw','modules':['default','mcu'],"  \
-	"'sub_devices':[{'id':'lamp','product_id':'LID','device_name':'l1'},"  \
-	"{'id':'lamp2','product_id':'LID','device_name':'l2'}]}"
-#define HANQI                                                                  \
-	"{'gateway_id':'HQ','modules':['default'],"                            \
-	"'sub_devices':[{'id':'timer'},{'id':'odd','modules':['x']}]}"
-#define EZTCLOUD                                                               \
-	"{'username':'DU','modules':['main','gps'],"                           \
-	"'sub_devices':[{'id':'dev','addr':['D1']},"                           \
-	"{'id':'leaf','addr':['1','2','3','4'],'modules':['mcu']}]}"
-#define SAGOO                                                                  \
-	"{'product_key':'pk','device_key':'dk','modules':['default','MCU'],"   \
-	"'sub_devices':[{'id':'sub','product_key':'p2','device_key':'d2',"     \
-	"'modules':['MCU']}]}"
-
-#define IOTGO_PUSH "/ota/device/upgrade/pk/gw"
-#define IOTGO_REPLY "/sys/pk/gw/thing/ota/firmware/get_reply"
-#define TENCENT_DOWN "$ota/update/PID/gw"
-#define HANQI_DOWN "hanqi/gateway/HQ/command"
-#define EZT_DOWN "command_send/DU"
-#define EZT_GATEWAY "gateway_command_send/DU"
-#define EZT_SUB "sub_command_send/DU"
-#define SAGOO_PUSH "/ota/device/upgrade/pk/dk"
-#define SAGOO_REPLY "/sys/pk/dk/thing/ota/firmware/get_reply"
-
-#define URL "'url':'https://h/f'"
-#define PACKAGE "'version':'2'," URL ",'size':10"
-#define SIGNED PACKAGE ",'sign':'" MD5 "'"
-#define SAGOO_SIGNED SIGNED ",'signMethod':'md5'"
-#define TENCENT_UPDATE                                                         \
-	"'type':'update_firmware','version':'2'," URL                          \
-	",'md5sum':'" MD5 "','file_size':10"
-#define HANQI_DATA                                                             \
-	"'data':{'version':'2','firmwareUrl':'https://h/f','md5':'" MD5 "'}"
-#define EZT_PARAMS                                                             \
-	"'params':{'upgrade':true,'version':'2'," URL ",'size':10,'md5':'" MD5 \
-	"'}"
-#define EZT_COMMAND "'command':{'method':'otaUpgrade'," EZT_PARAMS "}"
+#include "support/cloud-messages.h"
 
 /* ---- verdicts and reasons ---- */
 
@@ -68,21 +20,6 @@ struct verdict_row {
 	const char *expected; /* "update", "no-update", "ignore" or a reason */
 };
 
-static const char *verdict(const struct cloud_message *message)
-{
-	switch (message->verdict) {
-	case CLOUD_UPDATE:
-		return "update";
-	case CLOUD_NO_UPDATE:
-		return "no-update";
-	case CLOUD_REJECT:
-		return cloud_reason_name(message->reason);
-	case CLOUD_IGNORE:
-		return "ignore";
-	}
-	return "";
-}
-
 static void check_verdicts(const char *platform, const char *identity,
 			   const struct verdict_row *rows, size_t count)
 {
@@ -90,10 +27,10 @@ static void check_verdicts(const char *platform, const char *identity,
 
 	for (size_t i = 0; i < count; i++) {
 		cloud_receive(fx, rows[i].topic, rows[i].payload);
-		if (strcmp(verdict(&fx->message), rows[i].expected) != 0)
+		if (strcmp(cloud_outcome(&fx->message), rows[i].expected) != 0)
 			fail_msg("%s: %s: expected %s, got %s", platform,
 				 rows[i].payload, rows[i].expected,
-				 verdict(&fx->message));
+				 cloud_outcome(&fx->message));
 	}
 	cloud_fixture_free(fx);
 }
@@ -172,11 +109,11 @@ static void an_unlimited_size_is_still_no_saturated_one(void **state)
 	cloud_receive(fx, TENCENT_DOWN,
 		      "{'type':'update_firmware','version':'2'," URL
 		      ",'md5sum':'" MD5 "','file_size':99999999999999999999}");
-	assert_string_equal(verdict(&fx->message), "bad-size");
+	assert_string_equal(cloud_outcome(&fx->message), "bad-size");
 	cloud_receive(fx, TENCENT_DOWN,
 		      "{'type':'update_firmware','version':'2'," URL
 		      ",'md5sum':'" MD5 "','file_size':9223372036854775806}");
-	assert_string_equal(verdict(&fx->message), "update");
+	assert_string_equal(cloud_outcome(&fx->message), "update");
 	cloud_fixture_free(fx);
 }
 
@@ -220,7 +157,7 @@ static void message_ids_end_at_128_bytes(void **state)
 		snprintf(payload, sizeof(payload),
 			 "{'id':'%.*s','data':{" SIGNED "}}", bytes, id);
 		cloud_receive(fx, IOTGO_PUSH, payload);
-		assert_string_equal(verdict(&fx->message),
+		assert_string_equal(cloud_outcome(&fx->message),
 				    bytes == 128 ? "update" : "bad-msg-id");
 	}
 	cloud_fixture_free(fx);
@@ -471,12 +408,12 @@ static void eztcloud_names_of_any_length_are_survived(void **state)
 			 "{'device':['%.*s','%.*s'],'id':1," EZT_COMMAND "}",
 			 bytes, name, 600 - bytes, name);
 		cloud_receive(fx, EZT_SUB, payload);
-		assert_string_equal(verdict(&fx->message), "unknown-device");
+		assert_string_equal(cloud_outcome(&fx->message), "unknown-device");
 		snprintf(payload, sizeof(payload),
 			 "{'device':'%.*s','id':1," EZT_COMMAND "}", bytes,
 			 name);
 		cloud_receive(fx, EZT_SUB, payload);
-		assert_string_equal(verdict(&fx->message), "unknown-device");
+		assert_string_equal(cloud_outcome(&fx->message), "unknown-device");
 	}
 	cloud_fixture_free(fx);
 }
@@ -640,184 +577,6 @@ static void sagoo_strategies_are_read_where_they_are_integers(void **state)
 	cloud_fixture_free(fx);
 }
 
-/* ---- what a reject tells ---- */
-
-struct reject_row {
-	const char *topic, *payload;
-	const char *reason, *field; /* NULL field: none */
-	bool reportable;
-	const char *device, *module, *version, *msg_id; /* NULL: unreadable */
-};
-
-static void assert_same(const char *what, const char *got,
-			const char *expected, const char *payload)
-{
-	if ((got == NULL) != (expected == NULL) ||
-	    (got && strcmp(got, expected) != 0))
-		fail_msg("%s: %s: expected %s, got %s", payload, what,
-			 expected ? expected : "none", got ? got : "none");
-}
-
-static void check_rejects(const char *platform, const char *identity,
-			  const struct reject_row *rows, size_t count)
-{
-	struct cloud_fixture *fx = cloud_fixture_new(platform, identity);
-	const struct cloud_message *message = &fx->message;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct reject_row *row = &rows[i];
-
-		cloud_receive(fx, row->topic, row->payload);
-		assert_same("reason", verdict(message), row->reason,
-			    row->payload);
-		assert_same("field", message->field, row->field, row->payload);
-		assert_same("reportable", message->reportable ? "yes" : "no",
-			    row->reportable ? "yes" : "no", row->payload);
-		assert_same("device", message->device, row->device,
-			    row->payload);
-		assert_same("module", message->module, row->module,
-			    row->payload);
-		assert_same("version", message->version, row->version,
-			    row->payload);
-		assert_same("id", message->ids.msg.text, row->msg_id,
-			    row->payload);
-		assert_null(message->offer);
-	}
-	cloud_fixture_free(fx);
-}
-
-#define CHECK_REJECTS(platform, identity, rows) \
-	check_rejects(platform, identity, rows, OTA_ARRAY_SIZE(rows))
-
-static void iotgo_rejects_can_always_be_told(void **state)
-{
-	static const struct reject_row rows[] = {
-		{ IOTGO_PUSH, "{'id':9,'data':{'version':'2'}}",
-		  "missing-field", "url", true, NULL, "default", "2", "9" },
-		{ IOTGO_PUSH, "{'id':true,'data':{" SIGNED "}}", "wrong-type",
-		  "id", true, NULL, "default", "2", NULL },
-		{ IOTGO_PUSH, "{'data':5}", "wrong-type", "data", true, NULL,
-		  "default", NULL, NULL },
-		{ IOTGO_PUSH, "{'data':{'module':'arm'," SIGNED "}}",
-		  "unknown-module", "module", true, NULL, "arm", "2", NULL },
-		{ IOTGO_PUSH, "{'data':{'module':'../x'," SIGNED "}}",
-		  "bad-module", "module", true, NULL, NULL, "2", NULL },
-		{ "/ota/device/upgrade/p2/o1",
-		  "{'data':{'module':'mcu','version':'..'}}", "bad-version",
-		  "version", true, "oven", "mcu", NULL, NULL },
-		{ "/ota/device/upgrade/p2/o1", "{'a':1,'a':2}",
-		  "duplicate-key", NULL, true, "oven", NULL, NULL, NULL },
-		{ IOTGO_PUSH, "[]", "not-object", NULL, true, NULL, NULL, NULL,
-		  NULL },
-		{ IOTGO_PUSH, "null", "not-object", NULL, true, NULL, NULL,
-		  NULL, NULL },
-		{ IOTGO_PUSH, "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]",
-		  "too-deep", NULL, true, NULL, NULL, NULL, NULL },
-		{ IOTGO_PUSH, "{", "bad-json", NULL, false, NULL, NULL, NULL,
-		  NULL },
-		{ IOTGO_PUSH, "{'code':500,'id':1,'data':{" SIGNED "}}",
-		  "error-code", "code", false, NULL, "default", "2", "1" },
-	};
-
-	CHECK_REJECTS("iotgo", IOTGO, rows);
-}
-
-static void tencent_rejects_need_the_version(void **state)
-{
-	static const struct reject_row rows[] = {
-		{ TENCENT_DOWN,
-		  "{'type':'update_firmware','version':'2','task_id':3}",
-		  "missing-field", "url", true, NULL, "default", "2", "3" },
-		{ "$ota/update/LID/l2",
-		  "{'type':'update_firmware','version':'2','fw_type':'?'}",
-		  "unknown-module", "fw_type", true, "lamp2", "?", "2", NULL },
-		{ TENCENT_DOWN, "{'type':'update_firmware','version':'/'}",
-		  "bad-version", "version", false, NULL, "default", NULL,
-		  NULL },
-		{ TENCENT_DOWN, "{'version':'2'}", "missing-field", "type",
-		  true, NULL, "default", "2", NULL },
-		{ TENCENT_DOWN, "{'a':1,'a':2}", "duplicate-key", NULL, false,
-		  NULL, NULL, NULL, NULL },
-		/* An answer names our own version, no target. */
-		{ TENCENT_DOWN, "{'type':'report_version_rsp','version':'1'}",
-		  "missing-field", "result_code", false, NULL, NULL, NULL,
-		  NULL },
-		{ TENCENT_DOWN,
-		  "{'type':'report_version_rsp','result_code':-1}",
-		  "error-code", "result_code", false, NULL, NULL, NULL, NULL },
-	};
-
-	CHECK_REJECTS("tencent", TENCENT, rows);
-}
-
-static void hanqi_rejects_need_the_message_id(void **state)
-{
-	static const struct reject_row rows[] = {
-		{ HANQI_DOWN, "{'msgType':'ota_upgrade','msgId':'m'}",
-		  "missing-field", "data", true, NULL, "default", NULL, "m" },
-		{ HANQI_DOWN,
-		  "{'msgType':'ota_upgrade','msgId':'m','uuid':'?'," HANQI_DATA
-		  "}",
-		  "unknown-device", "uuid", true, NULL, "default", "2", "m" },
-		{ HANQI_DOWN,
-		  "{'msgType':'ota_upgrade','uuid':'timer'," HANQI_DATA "}",
-		  "missing-field", "msgId", false, "timer", "default", "2",
-		  NULL },
-		{ HANQI_DOWN,
-		  "{'msgType':'ota_upgrade','msgId':''," HANQI_DATA "}",
-		  "bad-msg-id", "msgId", false, NULL, "default", "2", NULL },
-		{ HANQI_DOWN,
-		  "{'msgType':'ota_upgrade','data':{'msgId':'in','version':1,"
-		  "'firmwareUrl':'https://h/f','md5':'" MD5 "'}}",
-		  "wrong-type", "version", true, NULL, "default", NULL, "in" },
-		{ HANQI_DOWN, "[]", "not-object", NULL, false, NULL, NULL, NULL,
-		  NULL },
-	};
-
-	CHECK_REJECTS("hanqi", HANQI, rows);
-}
-
-static void eztcloud_rejects_need_the_id(void **state)
-{
-	static const struct reject_row rows[] = {
-		{ EZT_DOWN, "{'method':'otaUpgrade','id':5}", "missing-field",
-		  "params", true, NULL, "main", NULL, "5" },
-		{ EZT_DOWN, "{'method':'otaUpgrade'}", "missing-field",
-		  "params", false, NULL, "main", NULL, NULL },
-		{ EZT_GATEWAY,
-		  "{'device':'D1','id':6,'command':{'method':'otaUpgrade',"
-		  "'params':{'upgrade':true,'version':'2','module':'x'}}}",
-		  "unknown-module", "module", true, "dev", "x", "2", "6" },
-		{ EZT_GATEWAY,
-		  "{'device':'D1','id':6,'command':{'method':'otaUpgrade',"
-		  "'id':[],'params':{'upgrade':true,'version':'2'}}}",
-		  "wrong-type", "id", false, "dev", "main", "2", NULL },
-		{ EZT_GATEWAY, "{'device':'?','id':6," EZT_COMMAND "}",
-		  "unknown-device", "device", true, NULL, "main", "2", "6" },
-		{ EZT_GATEWAY, "{'device':'D1','command':7,'id':6}",
-		  "wrong-type", "command", true, "dev", "main", NULL, "6" },
-	};
-
-	CHECK_REJECTS("eztcloud", EZTCLOUD, rows);
-}
-
-static void sagoo_rejects_keep_the_strategy(void **state)
-{
-	static const struct reject_row rows[] = {
-		{ SAGOO_PUSH,
-		  "{'code':'200','data':{'module':'MCU','extData':"
-		  "{'strategy':4},'version':'2'}}",
-		  "missing-field", "url", true, NULL, "MCU", "2", NULL },
-	};
-	struct cloud_fixture *fx = cloud_fixture_new("sagoo", SAGOO);
-
-	CHECK_REJECTS("sagoo", SAGOO, rows);
-	cloud_receive(fx, rows[0].topic, rows[0].payload);
-	assert_true(fx->message.ids.has_strategy);
-	assert_int_equal(fx->message.ids.strategy, 4);
-	cloud_fixture_free(fx);
-}
-
 static void nothing_to_do_names_the_device(void **state)
 {
 	struct cloud_fixture *fx = cloud_fixture_new("eztcloud", EZTCLOUD);
@@ -843,119 +602,13 @@ static void more_than_64_kib_is_too_large_on_our_topics_only(void **state)
 	payload[size] = '\0';
 	memcpy(payload, "{}", 2);
 	cloud_receive(fx, IOTGO_REPLY, payload);
-	assert_string_equal(verdict(&fx->message), "too-large");
+	assert_string_equal(cloud_outcome(&fx->message), "too-large");
 	assert_false(fx->message.reportable);
 	assert_int_equal(cloud_receive(fx, "/other", payload), CLOUD_IGNORE);
 	payload[size - 1] = '\0';
 	cloud_receive(fx, IOTGO_REPLY, payload);
-	assert_string_equal(verdict(&fx->message), "no-update");
+	assert_string_equal(cloud_outcome(&fx->message), "no-update");
 	free(payload);
-	cloud_fixture_free(fx);
-}
-
-/* ---- sessions of sub-devices ---- */
-
-#define ONLINE_TOPIC "$gateway/operation/result/PID/gw"
-
-static bool receive_online(struct cloud_fixture *fx, const char *topic,
-			   const char *payload, char **ret_device,
-			   bool *ret_online)
-{
-	OTA_CLEANUP(freep) char *text = quoted(payload);
-
-	return cloud_decode_online(fx->cloud, fx->inventory, topic, text,
-				   strlen(text), ret_device, ret_online);
-}
-
-static void tencent_answers_bring_sub_devices_online(void **state)
-{
-	static const struct {
-		const char *payload, *device;
-		bool online;
-	} rows[] = {
-		{ "{'type':'online','payload':{'devices':[{'product_id':'LID',"
-		  "'device_name':'l1','result':0}]}}",
-		  "lamp", true },
-		{ "{'type':'online','payload':{'devices':[{'product_id':'LID',"
-		  "'device_name':'l2','result':-1}]}}",
-		  "lamp2", false },
-		{ "{'type':'online','payload':{'devices':[{'product_id':'?',"
-		  "'device_name':'l2','result':0},{'product_id':'LID',"
-		  "'device_name':'l2','result':0.0}]}}",
-		  "lamp2", true },
-	};
-	struct cloud_fixture *fx = cloud_fixture_new("tencent", TENCENT);
-
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(rows); i++) {
-		OTA_CLEANUP(freep) char *device = NULL;
-		bool online = !rows[i].online;
-
-		assert_true(receive_online(fx, ONLINE_TOPIC, rows[i].payload,
-					   &device, &online));
-		assert_string_equal(device, rows[i].device);
-		assert_int_equal(online, rows[i].online);
-		/* An OTA message it is not. */
-		assert_int_equal(cloud_receive(fx, ONLINE_TOPIC,
-					       rows[i].payload),
-				 CLOUD_IGNORE);
-	}
-	cloud_fixture_free(fx);
-}
-
-static void other_session_messages_bring_nobody_online(void **state)
-{
-#define ENTRY(entry) "{'type':'online','payload':{'devices':[" entry "]}}"
-#define LAMP "'product_id':'LID','device_name':'l1'"
-	static const char *const payloads[] = {
-		"",
-		"{",
-		"[]",
-		"null",
-		"{}",
-		"{'type':'online'}",
-		"{'type':'online','payload':[]}",
-		"{'type':'online','payload':{'devices':{}}}",
-		"{'type':'offline','payload':{'devices':[{" LAMP
-		",'result':0}]}}",
-		ENTRY(""),
-		ENTRY("null"),
-		ENTRY("5"),
-		ENTRY("{" LAMP "}"),
-		ENTRY("{" LAMP ",'result':'0'}"),
-		ENTRY("{" LAMP ",'result':0.5}"),
-		ENTRY("{'product_id':'LID','result':0}"),
-		ENTRY("{'product_id':'LID','device_name':'l1\\u0000',"
-		      "'result':0}"),
-		/* The gateway needs none. */
-		ENTRY("{'product_id':'PID','device_name':'gw','result':0}"),
-	};
-#undef ENTRY
-	static const char good[] = "{'type':'online','payload':{'devices':[{"
-				   LAMP ",'result':0}]}}";
-	static const char *const topics[] = {
-		"$gateway/operation/result/PID/gw2",
-		"$gateway/operation/result/PID",
-		"$gateway/operation/result/PIDx/gw",
-		"$gateway/operation/PID/gw",
-		"$ota/update/PID/gw",
-	};
-	struct cloud_fixture *fx = cloud_fixture_new("tencent", TENCENT);
-	struct cloud_fixture *other = cloud_fixture_new("hanqi", HANQI);
-	char *device = NULL;
-	bool online;
-
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(payloads); i++) {
-		if (receive_online(fx, ONLINE_TOPIC, payloads[i], &device,
-				   &online))
-			fail_msg("online by %s", payloads[i]);
-	}
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(topics); i++)
-		assert_false(receive_online(fx, topics[i], good, &device,
-					    &online));
-	assert_false(
-		receive_online(other, ONLINE_TOPIC, good, &device, &online));
-	assert_null(device);
-	cloud_fixture_free(other);
 	cloud_fixture_free(fx);
 }
 
@@ -993,16 +646,9 @@ int main(void)
 		cmocka_unit_test(an_update_is_a_whole_offer),
 		cmocka_unit_test(
 			sagoo_strategies_are_read_where_they_are_integers),
-		cmocka_unit_test(iotgo_rejects_can_always_be_told),
-		cmocka_unit_test(tencent_rejects_need_the_version),
-		cmocka_unit_test(hanqi_rejects_need_the_message_id),
-		cmocka_unit_test(eztcloud_rejects_need_the_id),
-		cmocka_unit_test(sagoo_rejects_keep_the_strategy),
 		cmocka_unit_test(nothing_to_do_names_the_device),
 		cmocka_unit_test(
 			more_than_64_kib_is_too_large_on_our_topics_only),
-		cmocka_unit_test(tencent_answers_bring_sub_devices_online),
-		cmocka_unit_test(other_session_messages_bring_nobody_online),
 		cmocka_unit_test(every_reason_has_its_name),
 	};
 

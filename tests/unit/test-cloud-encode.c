@@ -602,75 +602,6 @@ static void eztcloud_progress_can_be_off(void **state)
 	cloud_fixture_free(fx);
 }
 
-/* ---- rejects ---- */
-
-static void tell_reject(struct cloud_fixture *fx, const char *topic,
-			const char *payload)
-{
-	struct ota_error err = OTA_ERROR_INIT;
-
-	assert_int_equal(cloud_receive(fx, topic, payload), CLOUD_REJECT);
-	assert_true(fx->message.reportable);
-	cloud_forget(fx);
-	assert_true(cloud_encode_reject(fx->cloud, fx->inventory, &fx->message,
-					NOW_MS, 5, cloud_catch, fx, &err));
-}
-
-static void each_platform_tells_rejects_its_way(void **state)
-{
-	struct cloud_fixture *fx = cloud_fixture_new("iotgo", IOTGO);
-
-	tell_reject(fx, "/ota/device/upgrade/pk/gw", "[]");
-	assert_published(fx, "/ota/device/progress/pk/gw",
-			 "{'id':'5','params':{'step':'-1','desc':"
-			 "'rejected: not-object','progress':-1,"
-			 "'module':'default'}}");
-	cloud_fixture_free(fx);
-
-	fx = cloud_fixture_new("tencent", TENCENT);
-	tell_reject(fx, "$ota/update/LID/l1",
-		    "{'type':'update_firmware','version':'2','task_id':8}");
-	assert_published(fx, "$ota/report/LID/l1",
-			 "{'type':'report_progress','report':{'progress':{"
-			 "'state':'fail','result_code':'-5','result_msg':"
-			 "'rejected: missing-field'},'version':'2',"
-			 "'task_id':8}}");
-	cloud_fixture_free(fx);
-
-	fx = cloud_fixture_new("hanqi", HANQI);
-	tell_reject(fx, "hanqi/gateway/HQ/command",
-		    "{'msgType':'ota_upgrade','msgId':'m','uuid':'timer'}");
-	assert_published(
-		fx, "hanqi/gateway/HQ/report",
-		"{'msgType':'ota_progress','msgId':'m','uuid':'HQ',"
-		"'subDeviceId':'timer','timestamp':1770804000,'data':{"
-		"'state':'failed','progress':0,'currentVersion':'0',"
-		"'targetVersion':'','errorCode':'PROTOCOL_ERROR',"
-		"'errorMessage':'rejected: missing-field'}}");
-	cloud_fixture_free(fx);
-
-	fx = cloud_fixture_new("eztcloud", EZTCLOUD);
-	tell_reject(fx, "gateway_command_send/DU",
-		    "{'device':'D1','id':9,'command':{'method':'otaUpgrade',"
-		    "'params':{'upgrade':true,'module':'nope',"
-		    "'version':'2'}}}");
-	assert_published(fx, "gateway_command_reply/DU",
-			 "{'device':'D1','command':{'method':'otaUpgrade',"
-			 "'params':{'module':'nope','version':'2','result':"
-			 "'rejected','message':'unknown-module'},'id':9}}");
-	cloud_fixture_free(fx);
-
-	fx = cloud_fixture_new("sagoo", SAGOO);
-	tell_reject(fx, "/ota/device/upgrade/pk/dk",
-		    "{'code':200,'data':{'module':'MCU','version':'2',"
-		    "'extData':{'strategy':6}}}");
-	assert_published(fx, "/ota/device/progress/pk/dk",
-			 "{'id':'5','params':{'step':'-1','desc':"
-			 "'rejected: missing-field','module':'MCU',"
-			 "'strategy':6}}");
-	cloud_fixture_free(fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -696,7 +627,6 @@ int main(void)
 		cmocka_unit_test(several_levels_always_use_the_sub_api),
 		cmocka_unit_test(the_sub_api_has_a_form_for_one_level),
 		cmocka_unit_test(eztcloud_progress_can_be_off),
-		cmocka_unit_test(each_platform_tells_rejects_its_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,17 @@ static struct json_object *parse_file(const char *path, const char *text,
 	return json;
 }
 
+/* The options may stand in the identity or beside it. */
+static void adopt_options(struct json_object *file)
+{
+	struct json_object *identity = json_get(file, "identity");
+	struct json_object *options = json_get(file, "options");
+
+	if (options && !json_get(identity, "options"))
+		json_object_object_add(identity, "options",
+				       json_object_get(options));
+}
+
 struct json_object *vector_load(const char *path, char **ret_text)
 {
 	struct json_object *file;
@@ -66,7 +77,9 @@ struct json_object *vector_load(const char *path, char **ret_text)
 	file = parse_file(path, *ret_text, size);
 	if (json_get_int(file, "format", FORMAT) != FORMAT)
 		vector_unusable("%s: another format", path);
-	if (!json_get_string(file, "platform") || !json_get(file, "identity"))
+	if (!json_get_string(file, "platform") ||
+	    !json_object_is_type(json_get(file, "identity"), json_type_object))
 		vector_unusable("%s: no platform or no identity", path);
+	adopt_options(file);
 	return file;
 }

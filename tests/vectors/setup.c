@@ -160,14 +160,10 @@ static void set_string(char **string, struct json_object *map, const char *name)
 		*string = vector_need(strdup(value));
 }
 
-/* `entry` is a name or an object with one. */
 static void add_module(struct device *device, struct json_object *described,
-		       struct json_object *entry)
+		       const char *name)
 {
 	struct module_settings *settings;
-	const char *name = json_object_is_type(entry, json_type_object) ?
-				   json_get_string(entry, "name") :
-				   json_object_get_string(entry);
 
 	if (!name)
 		vector_unusable("device %s: a module without a name",
@@ -182,22 +178,40 @@ static void add_module(struct device *device, struct json_object *described,
 	module_settings_unref(settings);
 }
 
+/* An entry of a list is a name, or an object with one under `key`. */
+static const char *entry_name(struct json_object *entry, const char *key)
+{
+	if (json_object_is_type(entry, json_type_object))
+		return json_get_string(entry, key);
+	return json_object_is_type(entry, json_type_string) ?
+		       json_object_get_string(entry) :
+		       NULL;
+}
+
+/* A list of modules, or an object with a member for each. */
 static void add_modules(const struct vector_setup *setup, struct device *device,
 			struct json_object *described)
 {
 	struct json_object *modules = json_get(described, "modules");
-	struct json_object *only;
 
-	if (json_object_is_type(modules, json_type_array)) {
-		for (size_t i = 0; i < json_object_array_length(modules); i++)
-			add_module(device, described,
-				   json_object_array_get_idx(modules, i));
+	if (!modules) {
+		add_module(device, described, setup->platform->default_module);
 		return;
 	}
-	only = vector_need(
-		json_object_new_string(setup->platform->default_module));
-	add_module(device, described, only);
-	json_free(only);
+	if (json_object_is_type(modules, json_type_object)) {
+		json_object_object_foreach(modules, name, value) {
+			(void)value;
+			add_module(device, described, name);
+		}
+		return;
+	}
+	if (!json_object_is_type(modules, json_type_array))
+		vector_unusable("device %s: \"modules\" is no list",
+				device->name);
+	for (size_t i = 0; i < json_object_array_length(modules); i++)
+		add_module(device, described,
+			   entry_name(json_object_array_get_idx(modules, i),
+				      "name"));
 }
 
 static void add_device(struct vector_setup *setup, const char *name,
@@ -229,7 +243,7 @@ static void add_sub_devices(struct vector_setup *setup)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *described =
 			json_object_array_get_idx(list, i);
-		const char *id = json_get_string(described, "id");
+		const char *id = entry_name(described, "id");
 
 		if (!id)
 			vector_unusable("identity: a sub-device without an id");

@@ -53,7 +53,7 @@ bool vector_run_inbound(const struct vector_setup *setup,
 bool vector_run_outbound(const struct vector_setup *setup,
 			 struct json_object *test);
 
-/* "same keys, same types"; "$any-string" and "$any-int" in `expected` match any. */
+/* Same keys, same types; "$any-string", "$any-int" in `expected` match any. */
 bool vector_matches(struct json_object *expected, struct json_object *got);
 void vector_print_failure(struct json_object *test,
 			  struct json_object *expected,
