@@ -14,7 +14,8 @@
 #include "otad/base/cleanup.h"
 
 /* When $PATH is not set. */
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEFAULT_PATH                                                           \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Where the kernel cannot mark all descriptors at once (before Linux 5.11). */
 #define LAST_FD 65535
@@ -181,16 +182,17 @@ static void reset_signals(void)
 
 static bool set_descriptors(const struct plan *plan)
 {
-	/* Above the standard ones, should we run with those closed. */
+	/*
+	 * Should we run without standard descriptors, then the pipes have got
+	 * their numbers: they move out of the way.
+	 */
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int high_in = fcntl(in, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	int out = fcntl(plan->out.writing, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	int err = fcntl(plan->err.writing, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	int fd;
 
-	if (in < 0 || high_in < 0 || out < 0 || err < 0 ||
-	    dup2(high_in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(err, STDERR_FILENO) < 0)
+	if (in < 0 || out < 0 || err < 0 || dup2(in, STDIN_FILENO) < 0 ||
+	    dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
 		return false;
 	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		return true;

@@ -557,6 +557,11 @@ static void exit_three(struct loop_source *source, void *user_data)
 	loop_exit(user_data, 3);
 }
 
+static void exit_four(struct loop_source *source, void *user_data)
+{
+	loop_exit(user_data, 4);
+}
+
 static void running_ends_with_the_code_of_exit(void **state)
 {
 	struct fixture *fx = *state;
@@ -566,8 +571,8 @@ static void running_ends_with_the_code_of_exit(void **state)
 		loop_add_timer(fx->loop, 1, exit_three, fx->loop, &err);
 	assert_int_equal(loop_run(fx->loop, &err), 3);
 	/* From a deferred callback, and a second time, as well. */
-	fx->sources[1] = loop_add_defer(fx->loop, exit_three, fx->loop, &err);
-	assert_int_equal(loop_run(fx->loop, &err), 3);
+	fx->sources[1] = loop_add_defer(fx->loop, exit_four, fx->loop, &err);
+	assert_int_equal(loop_run(fx->loop, &err), 4);
 }
 
 static void an_exit_before_running_is_not_lost(void **state)
@@ -618,10 +623,17 @@ static void waiting_is_no_stall(void **state)
 	struct fixture *fx = *state;
 	struct ota_error err;
 
+	uint64_t begin_ms = loop_now_ms(fx->loop);
+
 	fx->sources[0] = loop_add_timer(fx->loop, DEADLINE_MS, count, fx,
 					&err);
 	assert_true(loop_run_once(fx->loop, 1, &err));
 	assert_int_equal(loop_longest_stall_us(fx->loop), 0);
+	/* Nor is what was before. */
+	loop_timer_set(fx->sources[0], 0);
+	run_until_calls(fx, 1);
+	assert_true(loop_longest_stall_us(fx->loop) / 1000 <=
+		    loop_now_ms(fx->loop) - begin_ms);
 }
 
 static void the_clocks_are_those_of_the_system(void **state)

@@ -265,7 +265,9 @@ static void names_without_slash_are_looked_up(void **state)
 static void arguments_and_environment_arrive(void **state)
 {
 	static const char *const argv[] = {
-		"sh", "-c", "echo \"$0 $1\"; echo \"$OLD $CHANGED $NEW\"",
+		"sh", "-c",
+		"echo \"$0 $1\"; echo \"$OLD $CHANGED $NEW\";"
+		"tr '\\0' '\\n' < /proc/$$/environ | grep ^CHANGED",
 		"a  b", "c;d", NULL,
 	};
 	static const char *const env[] = { "CHANGED=after", "NEW=x=y", NULL };
@@ -279,7 +281,8 @@ static void arguments_and_environment_arrive(void **state)
 	unsetenv("OLD");
 	unsetenv("CHANGED");
 	unsetenv("CHANGED_NOT");
-	assert_string_equal(fx->output, "a  b c;d|old after x=y|");
+	assert_string_equal(fx->output, "a  b c;d|old after x=y|"
+					"CHANGED_NOT=x|CHANGED=after|");
 }
 
 static void the_child_cannot_speak_for_the_service(void **state)
