@@ -137,6 +137,16 @@ static void link_backup(struct installation *in)
 		go_on(in, &err);
 }
 
+static bool runs_from_backup(const struct installation *in)
+{
+	struct stat running, backup;
+
+	return stat(in->backing_up.from, &running) == 0 &&
+	       stat(in->target.backup, &backup) == 0 &&
+	       running.st_dev == backup.st_dev &&
+	       running.st_ino == backup.st_ino;
+}
+
 static bool prepare_backup(struct installation *in, struct ota_error *err)
 {
 	return target_look(in, err) && target_refuse_links(in, err) &&
@@ -162,8 +172,8 @@ void target_back_up(struct installation *in,
 	in->backing_up.want_sha256 = request->want_sha256;
 	in->backing_up.from = request->running ? request->running :
 						 in->target.path;
-	if (request->running && target_is_one_file(request->running, in->target.backup))
-		backup_made(in, BACKUP_FORM_COPIED); /* it runs from the backup */
+	if (request->running && runs_from_backup(in))
+		backup_made(in, BACKUP_FORM_COPIED);
 	else if (request->running)
 		copy_backup(in);
 	else if (in->target.exists)

@@ -38,17 +38,17 @@ static bool read_at(int fd, void *buffer, size_t size, uint64_t at)
 	return n == (ssize_t)size;
 }
 
-#define COPY_HEADER(elf, header)                                               \
-	do {                                                                   \
-		(elf)->type = (header).e_type;                                 \
-		(elf)->machine = (header).e_machine;                           \
-		(elf)->entry = (header).e_entry;                               \
-		(elf)->segments_at = (header).e_phoff;                         \
-		(elf)->sections_at = (header).e_shoff;                         \
-		(elf)->segment_bytes = (header).e_phentsize;                   \
-		(elf)->n_segments = (header).e_phnum;                          \
-		(elf)->section_bytes = (header).e_shentsize;                   \
-		(elf)->n_sections = (header).e_shnum;                          \
+#define COPY_HEADER(elf, header)                             \
+	do {                                                 \
+		(elf)->type = (header).e_type;               \
+		(elf)->machine = (header).e_machine;         \
+		(elf)->entry = (header).e_entry;             \
+		(elf)->segments_at = (header).e_phoff;       \
+		(elf)->sections_at = (header).e_shoff;       \
+		(elf)->segment_bytes = (header).e_phentsize; \
+		(elf)->n_segments = (header).e_phnum;        \
+		(elf)->section_bytes = (header).e_shentsize; \
+		(elf)->n_sections = (header).e_shnum;        \
 	} while (0)
 
 /* False when cut off. The identification must be right already. */
@@ -79,13 +79,13 @@ static bool read_segment(int fd, const struct elf *elf, unsigned index,
 	if (elf->ident[EI_CLASS] == ELFCLASS32) {
 		if (!read_at(fd, &narrow, sizeof(narrow), at))
 			return false;
-		*ret = (struct segment){ narrow.p_type, narrow.p_offset,
-					 narrow.p_filesz };
+		*ret = (struct segment){narrow.p_type, narrow.p_offset,
+					narrow.p_filesz};
 	} else {
 		if (!read_at(fd, &wide, sizeof(wide), at))
 			return false;
-		*ret = (struct segment){ wide.p_type, wide.p_offset,
-					 wide.p_filesz };
+		*ret = (struct segment){wide.p_type, wide.p_offset,
+					wide.p_filesz};
 	}
 	return true;
 }
@@ -120,22 +120,23 @@ static const char *class_name(const struct elf *elf)
 
 static const char *order_name(const struct elf *elf)
 {
-	return elf->ident[EI_DATA] == ELFDATA2MSB ? "big-endian" :
-						    "little-endian";
+	return elf->ident[EI_DATA] == ELFDATA2MSB ? "big-endian"
+						  : "little-endian";
 }
 
 static bool check_ident(int fd, uint64_t size, struct elf *elf,
-			 struct ota_error *err)
+			struct ota_error *err)
 {
 	if (size == 0)
-		return ota_fail(err, OTA_ERROR_INCOMPATIBLE, "the artifact is empty");
+		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
+				"the artifact is empty");
 	if (size < EI_NIDENT || !read_at(fd, elf->ident, EI_NIDENT, 0) ||
 	    memcmp(elf->ident, ELFMAG, SELFMAG) != 0)
 		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
 				"the artifact is no ELF program%s",
-				memcmp(elf->ident, "#!", 2) == 0 ?
-					" but a script" :
-					"");
+				memcmp(elf->ident, "#!", 2) == 0
+					? " but a script"
+					: "");
 	if (elf->ident[EI_VERSION] != EV_CURRENT ||
 	    (elf->ident[EI_CLASS] != ELFCLASS32 &&
 	     elf->ident[EI_CLASS] != ELFCLASS64))
@@ -148,18 +149,18 @@ static bool check_machine(const struct elf *elf, const struct elf *own,
 			  struct ota_error *err)
 {
 	bool same_order = elf->ident[EI_DATA] == own->ident[EI_DATA];
-	unsigned machine = same_order ? elf->machine :
-					__builtin_bswap16(elf->machine);
+	unsigned machine =
+		same_order ? elf->machine : __builtin_bswap16(elf->machine);
 
-	if (elf->ident[EI_CLASS] == own->ident[EI_CLASS] &&
-	    same_order && elf->machine == own->machine)
+	if (elf->ident[EI_CLASS] == own->ident[EI_CLASS] && same_order &&
+	    elf->machine == own->machine)
 		return true;
-	return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-			"the artifact is for %s (%u), %s %s; this system is %s, %s %s",
-			machine_name(machine), machine, class_name(elf),
-			order_name(elf),
-			machine_name(own->machine), class_name(own),
-			order_name(own));
+	return ota_fail(
+		err, OTA_ERROR_INCOMPATIBLE,
+		"the artifact is for %s (%u), %s %s; this system is %s, %s %s",
+		machine_name(machine), machine, class_name(elf),
+		order_name(elf), machine_name(own->machine), class_name(own),
+		order_name(own));
 }
 
 static bool fits(uint64_t at, uint64_t bytes, uint64_t size)
@@ -176,9 +177,9 @@ static bool cut_off(struct ota_error *err)
 static bool check_shape(const struct elf *elf, uint64_t size,
 			struct ota_error *err)
 {
-	size_t segment_bytes = elf->ident[EI_CLASS] == ELFCLASS32 ?
-				       sizeof(Elf32_Phdr) :
-				       sizeof(Elf64_Phdr);
+	size_t segment_bytes = elf->ident[EI_CLASS] == ELFCLASS32
+				       ? sizeof(Elf32_Phdr)
+				       : sizeof(Elf64_Phdr);
 
 	/* Shared libraries are ET_DYN too, but begin nowhere. */
 	if ((elf->type != ET_EXEC && elf->type != ET_DYN) || elf->entry == 0)
@@ -211,7 +212,8 @@ static bool read_loader(int fd, const struct segment *segment, char *loader,
 	}
 	if (access(loader, F_OK) < 0)
 		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-				"the artifact needs %s, which this system does not have",
+				"the artifact needs %s, which this system does "
+				"not have",
 				loader);
 	return true;
 }
@@ -243,8 +245,8 @@ static bool check_segments(int fd, const struct elf *elf, uint64_t size,
 
 static bool read_own(struct elf *own, struct ota_error *err)
 {
-	OTA_CLEANUP(close_fdp) int fd =
-		open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	OTA_CLEANUP(close_fdp)
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return ota_fail_errno(err, errno, "open /proc/self/exe");
@@ -258,8 +260,8 @@ bool elf_check(const char *path, char *ret_loader, size_t size,
 	       struct ota_error *err)
 {
 	OTA_CLEANUP(close_fdp) int fd = -1;
-	struct elf elf = { .type = ET_NONE };
-	struct elf own = { .type = ET_NONE };
+	struct elf elf = {.type = ET_NONE};
+	struct elf own = {.type = ET_NONE};
 	struct stat st;
 
 	ret_loader[0] = '\0';
@@ -277,6 +279,6 @@ bool elf_check(const char *path, char *ret_loader, size_t size,
 		return cut_off(err);
 	return check_machine(&elf, &own, err) &&
 	       check_shape(&elf, (uint64_t)st.st_size, err) &&
-	       check_segments(fd, &elf, (uint64_t)st.st_size, ret_loader,
-			      size, err);
+	       check_segments(fd, &elf, (uint64_t)st.st_size, ret_loader, size,
+			      err);
 }

@@ -57,7 +57,7 @@ static bool complete(struct installation *in, struct ota_error *err)
 	fd = open(in->target.staged, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return ota_fail_errno(err, errno, "open %s", in->target.staged);
-	if (!dress(in, fd, err))
+	if (!dress(in, fd, err) || !target_make_distinct(in, fd, err))
 		return false;
 	if (fsync(fd) < 0)
 		return ota_fail_errno(err, errno, "sync %s", in->target.staged);

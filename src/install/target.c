@@ -11,6 +11,9 @@
 
 #include "installation.h"
 
+/* vfat counts in steps of two seconds. */
+#define COARSEST_TIME_S 2
+
 void target_done(struct target *target)
 {
 	free(target->path);
@@ -159,44 +162,51 @@ static bool look_at_backup(const struct target *target, struct stat *ret)
 	       S_ISREG(ret->st_mode);
 }
 
-bool target_is_one_file(const char *a, const char *b)
+/* A copy has the time of what it was made from. */
+static bool is_same_version(const struct stat *a, const struct stat *b)
 {
-	struct stat sa, sb;
+	struct file_mark of_a = file_mark_of(a), of_b = file_mark_of(b);
 
-	return lstat(a, &sa) == 0 && lstat(b, &sb) == 0 &&
-	       is_same_file(&sa, &sb);
+	return is_same_file(a, b) || file_mark_equal(&of_a, &of_b);
+}
+
+static bool is_as_recorded(const struct installation *in,
+			   const struct stat *st)
+{
+	struct file_mark mark = file_mark_of(st);
+
+	return file_mark_equal(&mark, &in->record.old);
 }
 
 static bool holds_old(const struct installation *in)
 {
+	static const struct stat nothing;
 	const struct target *target = &in->target;
-	struct file_mark now = file_mark_of(&target->st), kept;
 	struct stat backup;
 
 	if (in->record.form == BACKUP_FORM_NONE)
 		return !target->exists;
 	if (!target->exists)
 		/* Only a first self-update may have begun with nothing. */
-		return in->record.old.size_bytes == 0 &&
-		       in->record.old.mtime_s == 0;
+		return is_as_recorded(in, &nothing);
 	if (look_at_backup(target, &backup)) {
-		if (is_same_file(&backup, &target->st))
-			return true;
 		if (in->record.form == BACKUP_FORM_LINKED)
-			return false;
-		kept = file_mark_of(&backup);
-		if (file_mark_equal(&now, &kept))
+			return is_same_file(&backup, &target->st);
+		if (is_same_version(&backup, &target->st))
 			return true;
 	}
-	return file_mark_equal(&now, &in->record.old);
+	return is_as_recorded(in, &target->st);
 }
 
 bool target_is_unchanged(const struct installation *in)
 {
 	const struct target *target = &in->target;
 
+	struct stat backup;
+
 	if (in->record.form == BACKUP_FORM_UNKNOWN)
-		return target_is_one_file(target->path, target->backup);
+		return target->exists && look_at_backup(target, &backup) &&
+		       is_same_version(&backup, &target->st);
 	/* The rename uses up the staged file; while undoing it is another. */
 	if (!in->record.undoing && file_exists(target->staged))
 		return true;
@@ -215,7 +225,29 @@ bool target_has_backup(const struct installation *in)
 	}
 	if (lstat(kept, &backup) < 0 || !S_ISREG(backup.st_mode))
 		return false;
-	return lstat(path, &target) < 0 || !is_same_file(&target, &backup);
+	return lstat(path, &target) < 0 || !is_same_version(&target, &backup);
+}
+
+bool target_make_distinct(const struct installation *in, int fd,
+			  struct ota_error *err)
+{
+	struct timespec times[2];
+	struct stat st, backup;
+
+	if (fstat(fd, &st) < 0)
+		return ota_fail_errno(err, errno, "examine %s",
+				      in->target.staged);
+	if (!is_as_recorded(in, &st) &&
+	    !(look_at_backup(&in->target, &backup) &&
+	      is_same_version(&backup, &st)))
+		return true;
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	times[1].tv_sec += COARSEST_TIME_S;
+	if (futimens(fd, times) < 0)
+		return ota_fail_errno(err, errno, "set the time of %s",
+				      in->target.staged);
+	return true;
 }
 
 bool target_dress_copy(const char *from, const char *path,

@@ -36,10 +36,12 @@ bool target_refuse_links(const struct installation *in, struct ota_error *err)
 
 /* No SWAP, or an undone one: the old version is in place. After target_look(). */
 bool target_is_unchanged(const struct installation *in);
-bool target_is_one_file(const char *a, const char *b);
 /* TARGET.old is there and is another file than the target. */
 bool target_has_backup(const struct installation *in);
 
+/* Gives the staged file another time where size and time are the old one's. */
+bool target_make_distinct(const struct installation *in, int fd,
+			  struct ota_error *err) OTA_MUST_CHECK;
 /* Mode, owner, attributes and time of `from` onto `path`, then synced. */
 bool target_dress_copy(const char *from, const char *path,
 		       struct ota_error *err) OTA_MUST_CHECK;
