@@ -1,0 +1,610 @@
+"""otad-launch alone: which otad it runs, and how it judges trials.
+
+The otads here are small scripts and programs that say what ran and how.
+"""
+
+import hashlib
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+
+import suite
+from suite import expect, expect_equal, skip
+
+TIMEOUT_S = 30
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Place:
+    """A state directory, a factory version, and what stands on disk between."""
+
+    def __init__(self, world):
+        self.build = world.build
+        self.state = world.folder / "state"
+        self.bin = self.state / "bin"
+        self.bin.mkdir(parents=True)
+        self.target = self.bin / "otad"
+        self.backup = self.bin / "otad.old"
+        self.factory = world.folder / "factory"
+        self.trial = self.state / "trial"
+        self.ended = self.state / "trial-ended"
+        self.write(self.factory, self.script("factory"))
+        self.process = None
+
+    @staticmethod
+    def script(name, body="exit 0"):
+        return (f"#!/bin/sh\necho {name} \"$@\"\n{body}\n").encode()
+
+    @staticmethod
+    def write(path, data, mode=0o755):
+        path.unlink(missing_ok=True)  # the backup may be the same file
+        path.write_bytes(data)
+        path.chmod(mode)
+
+    def install(self, new=None, old=None):
+        """A swap as otad makes it: the new version and the old one's backup."""
+        self.write(self.target, self.script("new") if new is None else new)
+        self.write(self.backup, self.script("old") if old is None else old)
+
+    def mark(self, **changes):
+        lines = {"JOB": "a1b2", "VERSION": "2.0.0", "OLD_VERSION": "1.0.0",
+                 "TARGET": str(self.target), "BACKUP": str(self.backup),
+                 "BACKUP_SHA256": sha256(self.backup.read_bytes()),
+                 "MAX_STARTS": "3", "TIMEOUT": "300", "STARTS": "1",
+                 "PID": "1"}
+        lines.update({key: str(value) for key, value in changes.items()})
+        self.trial.write_text("".join(f"{key}={value}\n"
+                                      for key, value in lines.items()
+                                      if value != "None"))
+
+    def command(self, *arguments):
+        return [str(self.build / "otad-launch"), "--state", str(self.state),
+                "--factory", str(self.factory), *arguments]
+
+    def launch(self, *arguments, command=None, env=None):
+        return subprocess.run(command or self.command(*arguments),
+                              capture_output=True, text=True, env=env,
+                              timeout=TIMEOUT_S, check=False)
+
+    def runs(self, name):
+        result = self.launch()
+        expect_equal((result.stdout.split() or [""])[0], name,
+                     f"what ran ({result.stderr.strip()})")
+        return result
+
+    def marker(self, path=None):
+        text = (path or self.trial).read_text()
+        return dict(line.split("=", 1) for line in text.splitlines())
+
+    def expect_back(self, reason):
+        expect_equal(self.target.read_bytes(), self.script("old"), "target")
+        expect(not self.trial.exists(), "the marker is left")
+        expect(re.search(reason, self.marker(self.ended)["REASON"]),
+               f"{self.marker(self.ended)['REASON']!r} is not {reason!r}")
+
+
+# ---- which otad ----
+
+def test_the_updated_otad_comes_first_then_the_backup_then_the_factory(world):
+    place = Place(world)
+    place.install()
+    place.runs("new")
+    place.target.unlink()
+    place.runs("old")
+    place.backup.unlink()
+    place.runs("factory")
+
+
+def test_without_a_state_directory_the_factory_version_runs(world):
+    place = Place(world)
+    shutil.rmtree(place.state)
+    place.runs("factory")
+
+
+def test_what_cannot_be_run_is_passed_over(world):
+    place = Place(world)
+    for data, mode in ((b"just text\n", 0o755), (b"", 0o755),
+                       (b"\x7fELF damaged", 0o755),
+                       (b"#!/nowhere/sh\n", 0o755),
+                       (place.script("new"), 0o644)):
+        place.install()
+        place.write(place.target, data, mode)
+        place.runs("old")
+        place.write(place.backup, data, mode)
+        place.runs("factory")
+
+
+def test_no_otad_at_all_is_an_error_that_says_so(world):
+    place = Place(world)
+    place.factory.unlink()
+    result = place.launch()
+    expect_equal(result.returncode, 1, "exit status")
+    expect("no otad to run" in result.stderr, result.stderr)
+
+
+def test_arguments_and_process_stay_and_the_environment_tells(world):
+    place = Place(world)
+    place.install(new=place.script(
+        "new", "echo $$ $OTAD_LAUNCH $OTAD_LAUNCH_FACTORY"))
+    launcher = subprocess.Popen(place.command("--", "--config", "a b", "--"),
+                                stdout=subprocess.PIPE, text=True)
+    output, _ = launcher.communicate(timeout=TIMEOUT_S)
+    expect_equal(output.splitlines(),
+                 ["new --config a b --", f"{launcher.pid} 1 {place.factory}"],
+                 "output")
+
+
+def test_unknown_options_are_otads(world):
+    place = Place(world)
+    expect_equal(place.launch("--check-config", "x").stdout,
+                 "factory --check-config x\n", "arguments")
+
+
+def test_help_and_version_go_to_standard_output(world):
+    place = Place(world)
+    for option, text in (("--help", "Usage: otad-launch"),
+                         ("--version", "otad-launch ")):
+        result = place.launch(option)
+        expect_equal(result.returncode, 0, option)
+        expect(result.stdout.startswith(text), result.stdout)
+
+
+def test_systemd_tells_the_state_directory(world):
+    place = Place(world)
+    place.install()
+    env = dict(os.environ, STATE_DIRECTORY=f"{place.state}:/nowhere")
+    result = place.launch(env=env, command=[str(place.build / "otad-launch"),
+                                            "--factory", str(place.factory)])
+    expect_equal(result.stdout.strip(), "new", "what ran")
+
+
+def test_in_a_build_tree_the_otad_beside_it_is_the_factory_version(world):
+    place = Place(world)
+    beside = world.folder / "tree"
+    beside.mkdir()
+    shutil.copy(place.build / "otad-launch", beside)
+    place.write(beside / "otad", place.script("beside"))
+    result = place.launch(command=[str(beside / "otad-launch"), "--state",
+                                   str(place.state)])
+    expect_equal(result.stdout.strip(), "beside", "what ran")
+
+
+def test_it_needs_no_library(world):
+    # ldd(1) runs a program to ask it; what a static one lacks is a loader.
+    result = subprocess.run(["readelf", "-l", world.build / "otad-launch"],
+                            capture_output=True, text=True, check=True)
+    expect("LOAD" in result.stdout, result.stdout)
+    expect("INTERP" not in result.stdout, "otad-launch is linked dynamically")
+
+
+# ---- counting ----
+
+def test_starts_are_counted_and_synced_before_the_exec(world):
+    place = Place(world)
+    place.install(new=place.script("new", f"cat '{place.trial}'"))
+    place.mark()
+    for starts in (2, 3):
+        output = place.runs("new").stdout
+        expect(f"STARTS={starts}\n" in output, output)
+        expect_equal(place.marker()["STARTS"], str(starts), "STARTS")
+        expect_equal(place.marker()["JOB"], "a1b2", "JOB")
+        expect_equal(place.marker()["BACKUP_SHA256"],
+                     sha256(place.backup.read_bytes()), "BACKUP_SHA256")
+    expect_equal(list(place.state.glob("*.tmp")), [], "temporary files")
+
+
+def test_the_marker_names_the_process_that_was_started(world):
+    place = Place(world)
+    place.install()
+    place.mark(PID_STARTED=77)
+    launcher = subprocess.Popen(place.command(), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+    launcher.wait(TIMEOUT_S)
+    expect_equal(place.marker()["PID"], str(launcher.pid), "PID")
+    expect("PID_STARTED" not in place.marker(), "of another process")
+
+
+def test_after_three_failed_starts_the_old_version_is_back(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    place.runs("new")
+    place.runs("new")
+    result = place.runs("old")
+    place.expect_back("started 3 times and never confirmed")
+    expect_equal(place.marker(place.ended)["ERROR"], "restart-failed", "ERROR")
+    expect_equal(place.marker(place.ended)["JOB"], "a1b2", "JOB")
+    expect_equal(place.backup.read_bytes(), place.script("old"), "backup")
+    expect_equal(len(result.stderr.splitlines()), 1, "lines for the journal")
+    place.runs("old")
+    expect(not place.trial.exists(), "a new trial")
+
+
+def test_other_limits_count_too(world):
+    place = Place(world)
+    place.install()
+    place.mark(MAX_STARTS=1)
+    place.runs("old")
+    place.install()
+    place.mark(MAX_STARTS=2)
+    place.runs("new")
+    place.runs("old")
+
+
+def test_absurd_limits_count_as_three(world):
+    for limit in ("0", "101", "-1", "1e9", "99999999999999999999", "", "x"):
+        shutil.rmtree(world.folder / "state", ignore_errors=True)
+        place = Place(world)
+        place.install()
+        place.mark(MAX_STARTS=limit)
+        place.runs("new")
+        place.runs("new")
+        place.runs("old")
+
+
+def test_a_version_that_aborts_is_left_after_its_starts(world):
+    place = Place(world)
+    place.install(new=(world.build /
+                       "tests/system/version-that-aborts").read_bytes())
+    place.mark()
+    for _ in range(2):
+        expect_equal(place.launch().returncode, -signal.SIGABRT, "exit status")
+    place.runs("old")
+    place.expect_back("started 3 times")
+
+
+def test_without_a_trial_starts_are_not_counted(world):
+    place = Place(world)
+    place.install()
+    for _ in range(5):
+        place.runs("new")
+    expect(not place.trial.exists() and not place.ended.exists(), "a trial")
+
+
+# ---- ending ----
+
+def test_a_new_version_that_cannot_be_run_is_left_at_once(world):
+    place = Place(world)
+    for data, mode, reason in ((b"text", 0o755, "Exec format error"),
+                               (b"", 0o755, "Exec format error"),
+                               (b"#!/nowhere/sh\n", 0o755, "No such file"),
+                               (place.script("new"), 0o600, "denied"),
+                               (None, 0, "No such file")):
+        place.install()
+        place.mark()
+        if data is None:
+            place.target.unlink()
+        else:
+            place.write(place.target, data, mode)
+        place.runs("old")
+        place.expect_back(f"cannot be executed: .*{reason}")
+
+
+def test_a_damaged_backup_is_never_swapped_in(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3)
+    place.write(place.backup, place.script("damaged"))
+    result = place.runs("factory")
+    expect("the backup is damaged" in result.stderr, result.stderr)
+    expect("the backup is damaged" in place.marker(place.ended)["REASON"],
+           "the reason does not tell")
+    expect(not place.target.exists() and not place.trial.exists(), "remains")
+    place.runs("factory")
+
+
+def test_a_missing_backup_leads_to_the_factory_version(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3)
+    place.backup.unlink()
+    place.runs("factory")
+    expect(not place.target.exists(), "the bad version is left")
+
+
+def test_without_a_factory_version_an_unknown_backup_is_better_than_none(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3, BACKUP_SHA256=None)
+    place.factory.unlink()
+    place.runs("old")
+    expect("cannot be checked" in place.marker(place.ended)["REASON"], "reason")
+
+
+def test_with_nothing_to_go_back_to_the_new_version_stays(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3)
+    place.backup.unlink()
+    place.factory.unlink()
+    place.runs("new")
+    expect(not place.trial.exists(), "the marker is left")
+
+
+def test_an_end_cut_short_is_gone_to_its_end(world):
+    place = Place(world)
+    # After the rename.
+    place.install()
+    place.mark(STARTS=3)
+    place.write(place.target, place.script("old"))
+    place.runs("old")
+    place.expect_back("started 3 times")
+    # After the backup was used up, where there are no hard links.
+    place.install()
+    place.mark(STARTS=3)
+    place.backup.rename(place.target)
+    place.runs("old")
+    place.expect_back("started 3 times")
+    # With half a way back.
+    place.install()
+    place.mark(STARTS=3)
+    os.link(place.backup, place.bin / ".otad.back")
+    place.runs("old")
+    place.expect_back("started 3 times")
+    expect_equal(sorted(path.name for path in place.bin.iterdir()),
+                 ["otad", "otad.old"], "files left")
+    # After trial-ended was written.
+    place.mark(STARTS=3)
+    place.runs("old")
+    place.expect_back("started 3 times")
+
+
+def test_paths_in_the_marker_are_not_believed(world):
+    place = Place(world)
+    place.install()
+    other = world.folder / "precious"
+    place.write(other, b"precious")
+    place.mark(STARTS=3, TARGET=other, BACKUP=other)
+    place.runs("old")
+    expect_equal(other.read_bytes(), b"precious", "another file")
+
+
+# ---- markers of every kind ----
+
+def test_no_content_of_a_marker_stops_otad(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    good = place.trial.read_bytes()
+    contents = [
+        b"", b"\n", b"\0", b"\0" * 5000, b"=" * 5000, b"\n" * 100000,
+        b"STARTS=", b"STARTS", b"STARTS=\xff\xfe", b"JOB=" + b"x" * 5000,
+        b"JOB=%s%n%n\nVERSION=%n\n", b"\xff" * 4096,
+        b"STARTS=1\nSTARTS=3\n", b"BACKUP_SHA256=zz\n",
+        good + b"X" * 5000, good * 100, good.replace(b"\n", b"\r\n"),
+        good.replace(b"\n", b"\0"), os.urandom(4096), os.urandom(100000),
+    ] + [good[:size] for size in range(0, len(good), 7)]
+    for content in contents:
+        place.install()
+        place.trial.write_bytes(content)
+        for _ in range(6):
+            result = place.launch()
+            expect_equal(result.returncode, 0, f"exit status for {content[:40]}")
+            expect(result.stdout.strip() in ("new", "old", "factory"),
+                   f"{result.stdout} for {content[:40]}")
+            if not place.trial.exists():
+                break
+        expect(not place.trial.exists(), f"never over: {content[:40]}")
+        expect(place.ended.stat().st_size <= 4096, "trial-ended grew")
+
+
+def test_what_is_no_file_does_not_stop_otad_either(world):
+    place = Place(world)
+    makers = [
+        lambda: os.mkfifo(place.trial),
+        lambda: place.trial.symlink_to("/dev/zero"),
+        lambda: place.trial.symlink_to("nowhere"),
+        lambda: place.trial.symlink_to("trial"),
+        place.trial.mkdir,
+        lambda: (place.trial / "a/b").mkdir(parents=True),
+    ]
+    for make in makers:
+        place.install()
+        make()
+        for _ in range(5):
+            result = place.launch()
+            expect_equal(result.returncode, 0, "exit status")
+            if not os.path.lexists(place.trial):
+                break
+        expect(not os.path.lexists(place.trial), "never over")
+
+
+def test_a_start_that_cannot_be_counted_ends_the_trial(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    (place.state / "trial.tmp").mkdir()
+    result = place.runs("old")
+    expect("cannot be counted" in result.stderr, result.stderr)
+    expect_equal(place.target.read_bytes(), place.script("old"), "target")
+
+
+def in_a_mount(place, options, change, *arguments):
+    """otad-launch with its state directory on a tmpfs that `change` spoils."""
+    script = (f"mount -t tmpfs -o {options} tmpfs '{place.state}.mount' && "
+              f"cp -a '{place.state}/.' '{place.state}.mount/' && "
+              f"{change} && exec \"$@\"")
+    pathlib.Path(f"{place.state}.mount").mkdir()
+    command = [argument.replace(str(place.state), f"{place.state}.mount")
+               for argument in place.command(*arguments)]
+    return subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *command],
+                          capture_output=True, text=True, timeout=TIMEOUT_S,
+                          check=False)
+
+
+def test_a_read_only_state_directory_runs_the_backup_from_its_place(world):
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        skip("needs root to mount")
+    place = Place(world)
+    place.install()
+    place.mark()
+    result = in_a_mount(place, "size=1m",
+                        f"mount -o remount,ro '{place.state}.mount'")
+    if "mount:" in result.stderr:
+        skip(result.stderr)
+    expect_equal(result.stdout.strip(), "old", result.stderr)
+    expect("cannot end the trial" in result.stderr, result.stderr)
+
+
+def test_a_damaged_backup_is_not_run_from_its_place_either(world):
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        skip("needs root to mount")
+    place = Place(world)
+    place.install()
+    place.mark(BACKUP_SHA256="0" * 64)
+    result = in_a_mount(place, "size=1m",
+                        f"mount -o remount,ro '{place.state}.mount'")
+    if "mount:" in result.stderr:
+        skip(result.stderr)
+    expect_equal(result.stdout.strip(), "factory", result.stderr)
+
+
+def test_a_full_disk_ends_the_trial(world):
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        skip("needs root to mount")
+    place = Place(world)
+    place.install()
+    place.mark()
+    result = in_a_mount(
+        place, "size=64k",
+        f"{{ dd if=/dev/zero of='{place.state}.mount/fill' 2>/dev/null; true; }}")
+    if "mount:" in result.stderr:
+        skip(result.stderr)
+    expect_equal(result.stdout.strip(), "old", result.stderr)
+    expect("cannot be counted" in result.stderr, result.stderr)
+
+
+# ---- the deadline ----
+
+class Deadline:
+    """otad-launch --deadline, as the path unit starts it."""
+
+    def __init__(self, place):
+        self.process = subprocess.Popen(place.command("--deadline"),
+                                        stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def wait(self):
+        _, output = self.process.communicate(timeout=TIMEOUT_S)
+        return self.process.returncode, output
+
+
+class Running:
+    """An otad that was started by otad-launch and is alive."""
+
+    def __init__(self, place):
+        self.process = subprocess.Popen(place.command(),
+                                        stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+        # Its first line, or for the one that says nothing, its own name.
+        exe = pathlib.Path(f"/proc/{self.process.pid}/exe")
+        while exe.resolve().name == "otad-launch":
+            expect(self.process.poll() is None, "otad has ended")
+            select.select([], [], [], 0.01)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+def test_without_a_marker_the_deadline_has_nothing_to_do(world):
+    with Deadline(Place(world)) as deadline:
+        expect_equal(deadline.wait(), (0, ""), "end")
+
+
+def test_a_confirmed_trial_ends_the_wait(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    with Deadline(place) as deadline:
+        # Rewritten, as each start does, is not ended.
+        place.runs("new")
+        place.runs("new")
+        expect(deadline.process.poll() is None, "did not wait")
+        place.trial.unlink()
+        expect_equal(deadline.wait(), (0, ""), "end")
+    expect_equal(place.target.read_bytes(), place.script("new"), "target")
+
+
+def test_a_version_that_hangs_and_ignores_sigterm_is_ended(world):
+    place = Place(world)
+    place.install(new=(world.build /
+                       "tests/system/version-that-hangs").read_bytes())
+    place.mark(TIMEOUT=1)
+    with Running(place) as otad, Deadline(place) as deadline:
+        status, output = deadline.wait()
+        expect_equal(status, 0, output)
+        expect_equal(otad.process.wait(TIMEOUT_S), -signal.SIGKILL, "its end")
+    place.expect_back("not confirmed within 1 s")
+    expect_equal(place.marker(place.ended)["ERROR"], "health-check-failed",
+                 "ERROR")
+    place.runs("old")
+
+
+def test_a_stranger_with_the_pid_of_the_marker_is_left_alone(world):
+    place = Place(world)
+    place.install()
+    with subprocess.Popen(["sleep", "1000"]) as stranger:
+        place.mark(TIMEOUT=1, PID=stranger.pid)
+        with Deadline(place) as deadline:
+            expect_equal(deadline.wait()[0], 0, "exit status")
+        place.expect_back("not confirmed")
+        expect(stranger.poll() is None, "the stranger was killed")
+        stranger.kill()
+
+
+def test_the_old_version_that_runs_already_is_left_alone(world):
+    place = Place(world)
+    hangs = (world.build / "tests/system/version-that-hangs").read_bytes()
+    place.install(new=hangs, old=hangs)
+    place.mark(TIMEOUT=1)
+    with Running(place) as otad, Deadline(place) as deadline:
+        expect_equal(deadline.wait()[0], 0, "exit status")
+        expect(otad.process.poll() is None, "it was killed")
+    expect(not place.trial.exists(), "the marker is left")
+
+
+def test_another_trial_has_a_time_of_its_own(world):
+    place = Place(world)
+    place.install()
+    place.mark(TIMEOUT=1)
+    with Deadline(place) as deadline:
+        place.trial.unlink()
+        place.mark(TIMEOUT=1000, JOB="c3d4")
+        # Longer than the first would have had.
+        try:
+            deadline.process.wait(5)
+            waited = not place.trial.exists()
+        except subprocess.TimeoutExpired:
+            waited = True
+        expect(waited, "the second trial had the time of the first")
+    expect_equal(place.target.read_bytes(), place.script("new"), "target")
+
+
+def test_a_deadline_without_a_state_directory_fails(world):
+    place = Place(world)
+    shutil.rmtree(place.state)
+    expect_equal(place.launch("--deadline").returncode, 1, "exit status")
+
+
+if __name__ == "__main__":
+    suite.main(sys.modules[__name__])
