@@ -59,28 +59,38 @@ bool hasher_update(struct hasher *hasher, const void *data, size_t size,
 }
 
 static bool finish(EVP_MD_CTX *context, enum digest_alg alg,
-		   struct digest *ret_digest, struct ota_error *err)
+		   struct digest *digest, struct ota_error *err)
 {
+	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[EVP_MAX_MD_SIZE];
 	char hex[2 * EVP_MAX_MD_SIZE + 1];
 	unsigned size;
 
-	ret_digest->alg = DIGEST_NONE;
-	ret_digest->hex[0] = '\0';
 	if (!context)
 		return true;
 	if (EVP_DigestFinal_ex(context, bytes, &size) != 1)
 		return ota_fail(err, OTA_ERROR_INTERNAL, "hashing failed");
-	for (unsigned i = 0; i < size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	if (!digest_set(ret_digest, alg, hex))
-		return ota_fail(err, OTA_ERROR_INTERNAL, "hashing failed");
-	return true;
+	for (unsigned i = 0; i < size; i++) {
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[2 * size] = '\0';
+	return digest_set(digest, alg, hex) ||
+	       ota_fail(err, OTA_ERROR_INTERNAL, "hashing failed");
 }
 
 bool hasher_finish(struct hasher *hasher, struct digest *ret_md5,
 		   struct digest *ret_sha256, struct ota_error *err)
 {
-	return finish(hasher->md5, DIGEST_MD5, ret_md5, err) &&
-	       finish(hasher->sha256, DIGEST_SHA256, ret_sha256, err);
+	struct digest md5 = { .alg = DIGEST_NONE };
+	struct digest sha256 = { .alg = DIGEST_NONE };
+
+	if (!finish(hasher->md5, DIGEST_MD5, &md5, err) ||
+	    !finish(hasher->sha256, DIGEST_SHA256, &sha256, err))
+		return false;
+	if (ret_md5)
+		*ret_md5 = md5;
+	if (ret_sha256)
+		*ret_sha256 = sha256;
+	return true;
 }

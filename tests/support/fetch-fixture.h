@@ -24,6 +24,7 @@ struct fetch_fixture {
 	const char *identity;
 	char path[512]; /* FILE */
 	char record[520];
+	char ca_file[512]; /* for settings.ca_file */
 
 	struct fetch *fetch;
 	unsigned char *seen; /* of the running pass */

@@ -23,7 +23,8 @@ OTA_DEFINE_CLEANUP(struct hasher *, hasher_free)
 bool hasher_reset(struct hasher *hasher, struct ota_error *err) OTA_MUST_CHECK;
 bool hasher_update(struct hasher *hasher, const void *data, size_t size,
 		   struct ota_error *err) OTA_MUST_CHECK;
-/* Ends the stream; hasher_reset() before the next. Fills those asked for. */
+/* Ends the stream; hasher_reset() before the next. What was not asked for
+ * becomes DIGEST_NONE; either may be NULL. */
 bool hasher_finish(struct hasher *hasher, struct digest *ret_md5,
 		   struct digest *ret_sha256, struct ota_error *err)
 	OTA_MUST_CHECK;
