@@ -58,7 +58,7 @@ void fetch_begin(struct fetch_fixture *fx, const char *path, uint64_t size);
 void fetch_wait(struct fetch_fixture *fx);
 /* Until so many bytes are safe according to the record. */
 void fetch_wait_recorded(struct fetch_fixture *fx, uint64_t bytes);
-/* As SIGKILL would: nothing is tidied up. Runs in a child of its own. */
+/* In a child of its own, which then dies by SIGKILL: nothing is tidied up. */
 void fetch_crash_at(struct fetch_fixture *fx, uint64_t size,
 		    uint64_t recorded_bytes);
 

@@ -132,6 +132,7 @@ struct http_server *http_server_start(bool tls)
 	struct http_server *server = calloc(1, sizeof(*server));
 	const char *tmp = getenv("TMPDIR");
 	char line[16] = "";
+	FILE *port;
 	int fds[2];
 
 	if (!server || pipe2(fds, O_CLOEXEC) < 0)
@@ -154,9 +155,10 @@ struct http_server *http_server_start(bool tls)
 	if (server->pid == 0)
 		exec_server(server, fds[1]);
 	close(fds[1]);
-	if (read(fds[0], line, sizeof(line) - 1) <= 0)
+	port = fdopen(fds[0], "r");
+	if (!port || !fgets(line, sizeof(line), port))
 		die("%s did not start", SCRIPT);
-	close(fds[0]);
+	fclose(port);
 	server->port = (uint16_t)atoi(line);
 	return server;
 }

@@ -357,7 +357,9 @@ def main():
     if args.cert:
         server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.tls.load_cert_chain(args.cert, args.key)
-    print(server.server_address[1], flush=True)
+    # One write: who waits for the line gets all of it.
+    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.flush()
     server.serve_forever()
 
 

@@ -308,7 +308,6 @@ static void a_signed_text_must_still_be_a_manifest(void **state)
 static void long_texts_are_refused(void **state)
 {
 	struct fixture *fx = *state;
-	OTA_CLEANUP(freep) char *text = sign(fx, "ed");
 	OTA_CLEANUP(freep) char *padded = calloc(1, SIGNATURE_MAX_BYTES + 2);
 
 	assert_non_null(padded);
