@@ -35,7 +35,6 @@ struct control_client {
 	struct buffer in;
 	struct buffer out;
 	bool in_message;    /* a part of the first message in `out` has been sent */
-	bool eof;	    /* sends nothing more, but may still read */
 	bool closing;	    /* gets what is in `out`, nothing more */
 	bool dead;
 	struct control_stream *stream; /* NULL: none is running */
@@ -68,12 +67,7 @@ bool control_client_wants_turn(const struct control_client *client)
 
 static bool is_finished(const struct control_client *client)
 {
-	if (client->dead)
-		return true;
-	if (client->out.size > 0)
-		return false;
-	return client->closing ||
-	       (client->eof && !client->stream && !has_call(client));
+	return client->dead || (client->closing && client->out.size == 0);
 }
 
 static uint32_t wanted_events(const struct control_client *client)
@@ -83,7 +77,7 @@ static uint32_t wanted_events(const struct control_client *client)
 	/* Its turn comes anyway: a hang-up is noticed after it. */
 	if (control_client_wants_turn(client))
 		return events;
-	if (may_call(client) && !client->eof)
+	if (may_call(client))
 		events |= EPOLLIN;
 	return events | EPOLLHUP;
 }
@@ -172,7 +166,7 @@ static void read_some(struct control_client *client)
 	if (got < 0) {
 		client->dead = true;
 	} else if (got == 0) {
-		client->eof = true;
+		client->closing = true; /* every call before it is answered */
 	} else if (!buffer_append(&client->in, data, (size_t)got)) {
 		client->dead = true;
 	} else if (client->in.size > JSON_MAX_BYTES && !has_call(client)) {
@@ -181,7 +175,6 @@ static void read_some(struct control_client *client)
 	}
 }
 
-/* Who has hung up reads no answer, but its oneway calls still count. */
 static void on_io(struct loop_source *source, int fd, uint32_t events,
 		  void *user_data)
 {
@@ -192,7 +185,7 @@ static void on_io(struct loop_source *source, int fd, uint32_t events,
 	if (events & EPOLLIN)
 		read_some(client);
 	else if (events & (EPOLLHUP | EPOLLERR))
-		client->dead = !(may_call(client) && has_call(client));
+		client->dead = true; /* nobody is left to read an answer */
 	settle(client);
 }
 

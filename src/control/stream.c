@@ -20,6 +20,7 @@ struct control_stream {
 	/* Where the next part begins. The name holds when devices come and go. */
 	size_t position;
 	char *last_device; /* NULL: at the beginning */
+	size_t n_devices;  /* there were, then */
 	bool listed;
 };
 
@@ -108,18 +109,32 @@ static bool find_device(const struct device *device, void *user_data)
 	return !walk->found;
 }
 
-/* A device added or removed in front of it moves the place where we stopped. */
+static size_t count_devices(const struct updater *updater)
+{
+	struct updater_status status = { 0 };
+
+	updater_status(updater, &status);
+	return status.devices;
+}
+
+/* A device removed in front of it moves the place where we stopped. */
 static void find_position(struct control_stream *stream, struct updater *updater)
 {
 	struct walk walk = { .find = stream->last_device };
+	size_t n_devices = count_devices(updater);
+	size_t n_gone = stream->n_devices > n_devices ?
+				stream->n_devices - n_devices :
+				0;
 
-	if (!stream->last_device)
-		return;
-	updater_each_device(updater, find_device, &walk);
+	if (stream->last_device)
+		updater_each_device(updater, find_device, &walk);
 	if (walk.found)
 		stream->position = walk.index;
-	else if (stream->position > 0)
-		stream->position--; /* it is gone itself */
+	else
+		/* Gone itself; rather tell of one twice than of one not at all. */
+		stream->position -= n_gone < stream->position ? n_gone :
+								stream->position;
+	stream->n_devices = n_devices;
 }
 
 static bool take(struct walk *walk, struct json_object *entry)

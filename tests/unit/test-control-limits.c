@@ -284,7 +284,7 @@ static void root_the_daemons_user_and_its_group_are_trusted(void **state)
 	if (geteuid() != 0)
 		skip();
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(groups); i++)
-		groups[i] = (gid_t)(60000 + i);
+		groups[i] = (gid_t)(10000 + i); /* the kernel sorts them */
 	assert_false(is_trusted(NOBODY, NOBODY, groups, 0));
 	assert_false(is_trusted(NOBODY, NOBODY, groups, 200));
 	assert_true(is_trusted(NOBODY, SOME_GROUP, groups, 0));
@@ -491,19 +491,28 @@ static void a_client_that_reads_no_answers_is_asked_no_more(void **state)
 	struct control_fixture *fx = *state;
 	size_t before = mallinfo2().uordblks;
 	unsigned sent = 0;
+	unsigned failed = 0;
 	int fd = control_dial(fx);
 
-	for (unsigned i = 0; i < MANY; i++) {
+	while (sent < MANY && failed < 20) {
 		if (send(fd, describe, sizeof(describe), MSG_DONTWAIT) > 0)
 			sent++;
+		else
+			failed++;
 		control_settle(fx);
-		if (i > 200 && i > 2 * sent)
-			break;
 	}
 	assert_in_range(sent, 1, MANY - 1);
 	assert_true(mallinfo2().uordblks < before + CONTROL_MAX_OUT_BYTES +
 						   2 * JSON_MAX_BYTES);
 	expect_served(fx);
+	/* Once it reads, every call is answered after all. */
+	for (unsigned i = 0; i < sent; i++) {
+		char *text = control_receive(fx, fd);
+
+		assert_non_null(text);
+		assert_non_null(strstr(text, "\"description\""));
+		free(text);
+	}
 	close(fd);
 }
 

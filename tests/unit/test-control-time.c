@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -152,6 +153,17 @@ static void each_call_gives_a_client_its_time_anew(void **state)
 	assert_false(is_connected(fx));
 }
 
+static void a_call_that_wants_no_answer_counts_too(void **state)
+{
+	struct fixture *fx = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		fake_loop_advance(fx->loop, CONTROL_IDLE_MS - 1);
+		say(fx, "{\"method\":\"io.otad.Release\",\"oneway\":true}");
+	}
+	assert_true(is_connected(fx));
+}
+
 static void single_bytes_buy_no_time(void **state)
 {
 	struct fixture *fx = *state;
@@ -270,6 +282,54 @@ static void a_shortage_of_descriptors_is_waited_out(void **state)
 	assert_int_equal(recv(fx->fd, &byte, 1, MSG_DONTWAIT), 1);
 }
 
+static int waiting_to_be_read(struct fixture *fx)
+{
+	int waiting = 0;
+
+	assert_int_equal(ioctl(fx->fd, FIONREAD, &waiting), 0);
+	return waiting;
+}
+
+/* Reads until the kernel has room again, and the server sends more. */
+static void read_some(struct fixture *fx)
+{
+	char data[4096];
+	int before;
+
+	do {
+		assert_true(recv(fx->fd, data, sizeof(data), MSG_DONTWAIT) > 0);
+		before = waiting_to_be_read(fx);
+		pump(fx);
+	} while (waiting_to_be_read(fx) <= before);
+}
+
+static void a_watcher_that_reads_some_stays_too(void **state)
+{
+	/* All that may wait here and there, but for a little. */
+	enum { TO_SEND = 490 * 1024 };
+	struct fixture *fx = *state;
+	struct job_view job = {
+		.id = "1",
+		.device = "self",
+		.module = "app",
+		.version = "2",
+		.state = JOB_STATE_VERIFYING,
+	};
+	unsigned sources = fake_loop_source_count(fx->loop);
+
+	say(fx, watch);
+	read_all(fx);
+	for (size_t sent = 0; sent < TO_SEND; sent += 240)
+		fake_updater_set_job(fx->updater, &job);
+	pump(fx);
+	fake_loop_advance(fx->loop, CONTROL_STALL_MS - 1);
+	read_some(fx);
+	fake_loop_advance(fx->loop, CONTROL_STALL_MS - 1);
+	assert_int_equal(fake_loop_source_count(fx->loop), sources);
+	fake_loop_advance(fx->loop, 1);
+	assert_int_equal(fake_loop_source_count(fx->loop), sources - 2);
+}
+
 static void without_clients_nothing_wakes_the_loop(void **state)
 {
 	struct fixture *fx = *state;
@@ -321,10 +381,12 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_client_without_a_call_is_let_go),
 		TEST(each_call_gives_a_client_its_time_anew),
+		TEST(a_call_that_wants_no_answer_counts_too),
 		TEST(single_bytes_buy_no_time),
 		TEST(a_watcher_may_wait_as_long_as_it_likes),
 		TEST(a_watcher_that_reads_nothing_for_long_is_let_go),
 		TEST(a_watcher_that_reads_again_stays),
+		TEST(a_watcher_that_reads_some_stays_too),
 		TEST(a_shortage_of_descriptors_is_waited_out),
 		TEST(without_clients_nothing_wakes_the_loop),
 		TEST(a_client_that_cannot_be_watched_is_not_kept),

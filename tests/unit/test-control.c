@@ -376,6 +376,44 @@ static void a_long_list_comes_in_parts_and_whole(void **state)
 	close(fd);
 }
 
+static void remove_meters(struct control_fixture *fx, unsigned first,
+			  unsigned count)
+{
+	for (unsigned i = first; i < first + count; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "meter-%u", i);
+		fake_updater_remove(fx->updater, name);
+	}
+}
+
+/* What was told last is gone, and others that were told before. */
+static void a_list_goes_on_from_where_it_was_as_near_as_can_be(void **state)
+{
+	static const char call[] = "{\"method\":\"io.otad.ListDevices\",\"more\":true}";
+	struct control_fixture *fx = *state;
+	unsigned counts[1000] = { 0 };
+	unsigned told = 0;
+	char byte;
+	int fd;
+
+	add_meters(fx, 1000);
+	fd = control_dial(fx);
+	assert_true(control_send(fx, fd, call, sizeof(call)));
+	do
+		assert_true(read_part(fx, fd, "devices", "name", counts));
+	while (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1);
+	while (counts[told])
+		told++;
+	assert_in_range(told, 20, 900);
+	remove_meters(fx, told - 20, 20);
+	while (read_part(fx, fd, "devices", "name", counts))
+		;
+	for (size_t i = 0; i < 1000; i++)
+		assert_in_range(counts[i], 1, 2);
+	close(fd);
+}
+
 static void devices_that_go_do_not_hide_others(void **state)
 {
 	static const char call[] = "{\"method\":\"io.otad.ListDevices\",\"more\":true}";
@@ -387,12 +425,7 @@ static void devices_that_go_do_not_hide_others(void **state)
 	fd = control_dial(fx);
 	assert_true(control_send(fx, fd, call, sizeof(call)));
 	assert_true(read_part(fx, fd, "devices", "name", counts));
-	for (unsigned i = 0; i < 20; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "meter-%u", i);
-		fake_updater_remove(fx->updater, name);
-	}
+	remove_meters(fx, 0, 20);
 	while (read_part(fx, fd, "devices", "name", counts))
 		;
 	for (size_t i = 20; i < 1000; i++)
@@ -928,6 +961,7 @@ int main(void)
 		TEST(a_list_too_long_for_one_reply_wants_more),
 		TEST(a_long_list_comes_in_parts_and_whole),
 		TEST(devices_that_go_do_not_hide_others),
+		TEST(a_list_goes_on_from_where_it_was_as_near_as_can_be),
 		TEST(history_is_the_last_oldest_first),
 		TEST(a_history_too_long_for_one_reply_is_shortened),
 		TEST(a_watch_must_take_more),

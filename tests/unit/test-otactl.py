@@ -13,6 +13,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -318,6 +319,16 @@ class OtactlTest(unittest.TestCase):
         self.otad.tell("refuse", kind="network", message="not connected")
         self.assertEqual(self.run_otactl("check")[0], 1)
 
+    def test_who_is_turned_away_is_told_why(self):
+        others = [socket.socket(socket.AF_UNIX) for _ in range(64)]
+        for other in others:
+            other.connect(self.path)
+        code, out, err = self.run_otactl("status")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("busy: there are too many clients already", err)
+        for other in others:
+            other.close()
+
     def test_what_is_not_found_exits_1(self):
         self.otad.tell("refuse", kind="not-found", message="no module 'x'")
         code, _, err = self.run_otactl("cancel", "x")
@@ -350,6 +361,11 @@ class OtactlTest(unittest.TestCase):
     def assert_lines_up(self, out, n_columns):
         lines, starts = self.columns_of(out)
         self.assertEqual(len(starts), n_columns)
+        widths = [[columns(cell) for cell in re.split("  +", line)]
+                  for line in lines]
+        for i in range(n_columns - 1):
+            self.assertEqual(starts[i + 1] - starts[i],
+                             max(cells[i] for cells in widths) + 2)
         for line in lines[1:]:
             for start in starts[1:]:
                 used = 0
