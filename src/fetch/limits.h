@@ -4,6 +4,7 @@
 
 #include "otad/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct fetch_limits {
 	uint64_t record_ms; /* or after this long, if any byte came */
 	uint64_t progress_ms; /* between two calls of observer.progress */
 	size_t buffer_bytes; /* hashed and written at once; of whole pages */
+	bool by_page_cache; /* written as if O_DIRECT were not to be had */
 	size_t socket_bytes; /* read at once */
 	unsigned sharers_part; /* a download beside others gets so much less */
 };

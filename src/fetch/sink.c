@@ -86,8 +86,9 @@ static bool open_file(struct sink *sink, struct ota_error *err)
 	return true;
 }
 
-struct sink *sink_open(const char *path, size_t buffer_bytes, sink_fn on_bytes,
-		       void *user_data, struct ota_error *err)
+struct sink *sink_open(const char *path, size_t buffer_bytes,
+		       bool by_page_cache, sink_fn on_bytes, void *user_data,
+		       struct ota_error *err)
 {
 	OTA_CLEANUP(sink_freep) struct sink *sink = calloc(1, sizeof(*sink));
 	void *buffer;
@@ -115,7 +116,8 @@ struct sink *sink_open(const char *path, size_t buffer_bytes, sink_fn on_bytes,
 	sink->write_bytes = buffer_bytes;
 	if (!open_file(sink, err))
 		return NULL;
-	sink->direct = set_direct(sink, true) && set_direct(sink, false);
+	sink->direct = !by_page_cache && set_direct(sink, true) &&
+		       set_direct(sink, false);
 	return OTA_TAKE(sink);
 }
 

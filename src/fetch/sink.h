@@ -20,8 +20,9 @@ typedef bool (*sink_fn)(const void *data, size_t size, void *user_data,
 			struct ota_error *err);
 
 /* Opens or creates `path`; it must be a regular file, no symbolic link. */
-struct sink *sink_open(const char *path, size_t buffer_bytes, sink_fn on_bytes,
-		       void *user_data, struct ota_error *err) OTA_MUST_CHECK;
+struct sink *sink_open(const char *path, size_t buffer_bytes,
+		       bool by_page_cache, sink_fn on_bytes, void *user_data,
+		       struct ota_error *err) OTA_MUST_CHECK;
 /* Closes, and gives back what was reserved beyond the end. Accepts NULL. */
 struct sink *sink_free(struct sink *sink);
 OTA_DEFINE_CLEANUP(struct sink *, sink_free)
