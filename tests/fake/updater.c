@@ -187,11 +187,16 @@ void fake_updater_set_job(struct updater *updater, const struct job_view *job)
 		abort();
 	fake_job_free(module->job);
 	module->job = fake_job_new(job);
+	fake_updater_tell(updater, &module->job->view);
+}
+
+void fake_updater_tell(struct updater *updater, const struct job_view *job)
+{
 	for (size_t i = 0; i < MAX_LISTENERS; i++) {
 		struct updater_listener *l = updater->listeners[i];
 
 		if (l)
-			l->fn(&module->job->view, l->user_data);
+			l->fn(job, l->user_data);
 	}
 }
 
@@ -352,8 +357,9 @@ struct updater_listener *updater_listen(struct updater *updater,
 		if (updater->listeners[i])
 			continue;
 		updater->listeners[i] = calloc(1, sizeof(struct updater_listener));
-		*updater->listeners[i] =
-			(struct updater_listener){ updater, fn, user_data };
+		if (updater->listeners[i])
+			*updater->listeners[i] =
+				(struct updater_listener){ updater, fn, user_data };
 		return updater->listeners[i];
 	}
 	return NULL;

@@ -22,6 +22,8 @@ void fake_updater_add(struct updater *updater, const char *device,
 void fake_updater_remove(struct updater *updater, const char *device);
 /* Copies; the module's job from now on, told to everybody who listens. */
 void fake_updater_set_job(struct updater *updater, const struct job_view *job);
+/* Only tells those who listen. */
+void fake_updater_tell(struct updater *updater, const struct job_view *job);
 void fake_updater_add_history(struct updater *updater,
 			      const struct history_entry *entry);
 /* What updater_status() and updater_stats() say; texts are borrowed. */

@@ -601,6 +601,24 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
         running.process.send_signal(signal.SIGINT)
         self.assertEqual(running.end(), (0, "", ""))
 
+    @unittest.skipUnless("FAIL_MALLOC" in os.environ, "no malloc(3) that fails")
+    def test_without_memory_it_says_so(self):
+        self.add_chinese()
+        self.otad.job()
+        for command in (["status"], ["device", "list"], ["modules", "--json"]):
+            expected = self.ok(*command)
+            said_so = 0
+            for count in range(0, 2000, 7):
+                env = {"LD_PRELOAD": os.environ["FAIL_MALLOC"],
+                       "OTAD_FAIL_MALLOC": str(count)}
+                code, out, err = self.run_otactl(*command, env=env)
+                self.assertIn(code, (0, 1), f"{command} at {count}: {err}")
+                if code == 1:
+                    self.assertRegex(err, "^otactl: .*\n$")
+                    said_so += 1
+            self.assertGreater(said_so, 5)
+            self.assertEqual((code, out), (0, expected))  # it was enough
+
     # ---- waiting ----
 
     def wait_for_update(self, *more):
