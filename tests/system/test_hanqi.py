@@ -206,8 +206,9 @@ def test_results_survive_a_dead_broker_and_a_kill(world):
                    lambda: list((otad.state / "outbox").glob("*.json")))
     otad.kill()
     mark = broker.mark()
-    otad.start(wait=False)
+    # The broker first: what arrives before the witness is there is not seen.
     broker.start()
+    otad.start()
     done = broker.wait("completed", lab.is_hanqi_state("completed"), mark)
     expect_equal(done.payload["msgId"], "ota_1", "msgId")
     lab.wait_until("an empty outbox", lambda: not list(
