@@ -55,6 +55,10 @@ struct cloud_ops {
 	/* `address` is the device's. */
 	bool (*topics)(const struct cloud *cloud, const struct device *device,
 		       const char *address, cloud_topic_fn fn, void *user_data);
+	/* May be NULL: where answers to REPORT_ONLINE come. */
+	bool (*online_topics)(const struct cloud *cloud,
+			      const struct device *gateway, const char *address,
+			      cloud_topic_fn fn, void *user_data);
 	bool (*credentials)(const struct cloud *cloud,
 			    const struct cloud_derivation *derivation,
 			    struct mqtt_credentials *credentials,

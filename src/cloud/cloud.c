@@ -129,6 +129,17 @@ bool cloud_topics(const struct cloud *cloud, const struct device *device,
 	       cloud->ops->topics(cloud, device, address, fn, user_data);
 }
 
+bool cloud_online_topics(const struct cloud *cloud, const struct device *gateway,
+			 cloud_topic_fn fn, void *user_data)
+{
+	OTA_CLEANUP(freep) char *address = cloud_address(cloud, gateway, NULL);
+
+	if (!cloud->ops->online_topics)
+		return true;
+	return address && cloud->ops->online_topics(cloud, gateway, address, fn,
+						    user_data);
+}
+
 bool cloud_credentials(const struct cloud *cloud,
 		       const struct cloud_derivation *derivation,
 		       struct mqtt_credentials *credentials,

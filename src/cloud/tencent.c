@@ -98,10 +98,16 @@ static bool tencent_topics(const struct cloud *cloud,
 			   const struct device *device, const char *address,
 			   cloud_topic_fn fn, void *user_data)
 {
-	if (device_is_gateway(device) &&
-	    !pass_topic(fn, user_data, "$gateway/operation/result/%s", address))
-		return false;
 	return pass_topic(fn, user_data, "$ota/update/%s", address);
+}
+
+/* Section 3.5. */
+static bool tencent_online_topics(const struct cloud *cloud,
+				  const struct device *gateway,
+				  const char *address, cloud_topic_fn fn,
+				  void *user_data)
+{
+	return pass_topic(fn, user_data, "$gateway/operation/result/%s", address);
 }
 
 /* Five letters and digits, as the vendor's SDK makes them. */
@@ -478,6 +484,7 @@ const struct cloud_ops tencent_ops = {
 	.reject_event = REPORT_PROGRESS,
 	.address = tencent_address,
 	.topics = tencent_topics,
+	.online_topics = tencent_online_topics,
 	.credentials = tencent_credentials,
 	.route = tencent_route,
 	.decode = tencent_decode,

@@ -1,6 +1,5 @@
 #include "reporter.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "otad/base/log.h"
@@ -203,27 +202,16 @@ static bool may_tell_reject(struct reporter *reporter, const char *device)
 }
 
 void reporter_reject(struct reporter *reporter,
-		     const struct cloud_message *message,
-		     const char *default_module, const char *version)
+		     const struct cloud_message *message)
 {
-	char text[64];
-	struct report report = {
-		.event = REPORT_PROGRESS,
-		.device = message->device ? message->device : DEVICE_SELF,
-		.module = message->module ? message->module : default_module,
-		.state = JOB_STATE_FAILED,
-		.version = version,
-		.target = message->version,
-		.error = OTA_ERROR_PROTOCOL,
-		.message = text,
-		.ids = &message->ids,
-	};
+	const char *device = message->device ? message->device : DEVICE_SELF;
+	struct ota_error err;
 
-	if (!message->reportable || !may_tell_reject(reporter, report.device))
+	if (!message->reportable || !reporter->session ||
+	    !may_tell_reject(reporter, device))
 		return;
-	snprintf(text, sizeof(text), "rejected: %s",
-		 cloud_reason_name(message->reason));
-	send(reporter, &report);
+	if (!session_report_reject(reporter->session, message, &err))
+		log_debug(NULL, "Not reported: %s", err.text);
 }
 
 void reporter_reply(struct reporter *reporter, const struct report *report)

@@ -34,8 +34,7 @@ bool reporter_result(struct reporter *reporter, const struct job *job,
 		     struct ota_error *err) OTA_MUST_CHECK;
 /* An unusable message, told at most once a minute per device. */
 void reporter_reject(struct reporter *reporter,
-		     const struct cloud_message *message,
-		     const char *default_module, const char *version);
+		     const struct cloud_message *message);
 /* Answer to a command, where the platform wants one. */
 void reporter_reply(struct reporter *reporter, const struct report *report);
 /* Nothing to do: the version of the offer runs already. */

@@ -73,6 +73,10 @@ bool session_set_address(const struct session *session, struct device *device,
  */
 bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err) OTA_MUST_CHECK;
+/* Tells of a message that cannot be used. */
+bool session_report_reject(struct session *session,
+			   const struct cloud_message *message,
+			   struct ota_error *err) OTA_MUST_CHECK;
 /* The running version of a module, now. */
 void session_report_version(struct session *session, const char *device,
 			    const char *module);

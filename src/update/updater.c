@@ -117,21 +117,17 @@ static void reply(struct updater *updater, const struct cloud_message *message,
 		  enum reply_result result, const char *text)
 {
 	const struct offer *offer = message->offer;
-	const char *module = offer ? offer->module : message->module;
 	struct report report = {
 		.event = REPORT_REPLY,
-		.device = offer	      ? offer->device :
-			  message->device ? message->device :
-					    DEVICE_SELF,
-		.module = module ? module :
-				   updater->config->platform->default_module,
-		.target = offer ? offer->version : message->version,
-		.ids = offer ? &offer->ids : &message->ids,
+		.device = offer->device,
+		.module = offer->module,
+		.target = offer->version,
+		.ids = &offer->ids,
 		.reply = result,
 		.message = text,
 	};
 
-	if (report.ids->msg.text)
+	if (offer->ids.msg.text)
 		reporter_reply(updater->reporter, &report);
 }
 
@@ -162,9 +158,6 @@ static void take_reject(struct updater *updater,
 		.version = message->version,
 		.error = ota_error_kind_name(OTA_ERROR_PROTOCOL),
 	};
-	struct ota_error err;
-	struct module *module = updater_find_module(
-		updater, message->device, message->module, NULL, &err);
 
 	updater->counts.rejects++;
 	log_write(LOG_LEVEL_WARNING, &message_message_rejected, &context,
@@ -172,11 +165,7 @@ static void take_reject(struct updater *updater,
 		  message->field ? " (" : "",
 		  message->field ? message->field : "",
 		  message->field ? ")" : "");
-	if (message->reportable)
-		reply(updater, message, REPLY_REJECTED, reason);
-	reporter_reject(updater->reporter, message,
-			updater->config->platform->default_module,
-			module ? module_version(module) : "0");
+	reporter_reject(updater->reporter, message);
 }
 
 static void on_message(const struct cloud_message *message, void *user_data)

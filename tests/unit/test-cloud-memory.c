@@ -400,7 +400,8 @@ static bool make_topics(void *data, struct ota_error *err)
 	struct device *device = inventory_find(fx->inventory, DEVICE_SELF);
 	unsigned count = 0;
 
-	if (cloud_topics(fx->cloud, device, keep_topic, &count))
+	if (cloud_topics(fx->cloud, device, keep_topic, &count) &&
+	    cloud_online_topics(fx->cloud, device, keep_topic, &count))
 		return count > 1;
 	return ota_fail_memory(err, "topics");
 }

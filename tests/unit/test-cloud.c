@@ -338,7 +338,6 @@ static void each_device_has_the_topics_it_listens_to(void **state)
 		     "/ota/device/upgrade/a1Key/s "
 		     "/sys/a1Key/s/thing/ota/firmware/get_reply ");
 	check_topics(&identity_tencent, "self",
-		     "$gateway/operation/result/S3EUVBRJLB/gw_1 "
 		     "$ota/update/S3EUVBRJLB/gw_1 ");
 	check_topics(&identity_tencent, "s", "$ota/update/S3EUVBRJLB/s ");
 	check_topics(&identity_hanqi, "self", "hanqi/gateway/HQ1/command ");
@@ -353,6 +352,23 @@ static void each_device_has_the_topics_it_listens_to(void **state)
 	check_topics(&identity_sagoo, "s",
 		     "/ota/device/upgrade/pk/s "
 		     "/sys/pk/s/thing/ota/firmware/get_reply ");
+}
+
+static void only_tencent_answers_on_a_topic_of_its_own(void **state)
+{
+	OTA_CLEANUP(cloud_freep) struct cloud *tencent =
+		cloud_make(&identity_tencent);
+	OTA_CLEANUP(cloud_freep) struct cloud *hanqi =
+		cloud_make(&identity_hanqi);
+	OTA_CLEANUP(device_freep) struct device *gateway =
+		device_new(DEVICE_SELF, NULL);
+	struct topics topics = { .left = 10 };
+
+	assert_true(cloud_online_topics(hanqi, gateway, add_topic, &topics));
+	assert_string_equal(topics.text, "");
+	assert_true(cloud_online_topics(tencent, gateway, add_topic, &topics));
+	assert_string_equal(topics.text,
+			    "$gateway/operation/result/S3EUVBRJLB/gw_1 ");
 }
 
 static void a_refused_topic_stops_the_walk(void **state)
@@ -399,6 +415,7 @@ int main(void)
 		cmocka_unit_test(keys_that_make_no_address_are_refused),
 		cmocka_unit_test(an_address_of_any_length_is_found_or_refused),
 		cmocka_unit_test(each_device_has_the_topics_it_listens_to),
+		cmocka_unit_test(only_tencent_answers_on_a_topic_of_its_own),
 		cmocka_unit_test(a_refused_topic_stops_the_walk),
 		cmocka_unit_test(
 			eztcloud_takes_the_mqtt_user_name_for_its_topics),

@@ -73,6 +73,10 @@ typedef bool (*cloud_topic_fn)(void *user_data, const char *topic);
 bool cloud_topics(const struct cloud *cloud, const struct device *device,
 		  cloud_topic_fn fn, void *user_data);
 
+/* The same for the answers to REPORT_ONLINE; none on most platforms. */
+bool cloud_online_topics(const struct cloud *cloud, const struct device *gateway,
+			 cloud_topic_fn fn, void *user_data);
+
 /*
  * protocols.md, section 1.1: derives what [Mqtt] leaves out, where the platform
  * has a formula; leaves members NULL otherwise. Members set already are kept.

@@ -1,0 +1,226 @@
+#include "session-private.h"
+
+#include <string.h>
+
+#include "otad/base/log.h"
+#include "otad/base/messages.h"
+#include "otad/mqtt/outbox.h"
+
+#define ONLINE_RETRY_MS 5000 /* protocols.md, section 3.5 */
+/* A broker that refused a topic. */
+#define SUBSCRIBE_AGAIN_MS 60000
+/* Devices whose subscriptions or versions are on their way at a time. */
+#define MAX_IN_FLIGHT 32
+
+/* What one walk over a device's topics knows. */
+struct subscription {
+	struct session *session;
+	struct device *device;
+};
+
+static bool subscribe_topic(void *user_data, const char *topic)
+{
+	struct subscription *wanted = user_data;
+	struct ota_error err;
+	int id;
+
+	if (!mqtt_subscribe(wanted->session->mqtt, topic, 1, &id, &err) ||
+	    !session_add_pending(wanted->session, id, wanted->device, false,
+				 &err)) {
+		log_warning(NULL, "Cannot subscribe %s: %s", topic, err.text);
+		return false;
+	}
+	return true;
+}
+
+static void on_subscribe_again(struct loop_source *source, void *user_data);
+
+static void subscribe(struct session *session, struct device *device)
+{
+	struct subscription wanted = { session, device };
+
+	session_link(device)->stage = STAGE_SUBSCRIBING;
+	if (!cloud_topics(session->cloud, device, subscribe_topic, &wanted))
+		session_refuse(session, device);
+	/* Some platforms address every device on the gateway's topics. */
+	session_advance(session, device);
+}
+
+void session_refuse(struct session *session, struct device *device)
+{
+	session_link(device)->stage = STAGE_REFUSED;
+	session_set_timer(session, &session->refused_timer, SUBSCRIBE_AGAIN_MS,
+			  on_subscribe_again);
+}
+
+static void on_subscribe_again(struct loop_source *source, void *user_data)
+{
+	struct session *session = user_data;
+
+	for (size_t i = 0; i < inventory_count(session->inventory); i++) {
+		struct device *device = inventory_at(session->inventory, i);
+
+		if (session_link(device)->stage == STAGE_REFUSED)
+			subscribe(session, device);
+	}
+}
+
+static bool is_gateway(const struct device *device)
+{
+	return strcmp(device->name, DEVICE_SELF) == 0;
+}
+
+static bool subscribe_online_topic(void *user_data, const char *topic)
+{
+	struct session *session = user_data;
+	struct ota_error err;
+	int id;
+
+	if (!mqtt_subscribe(session->mqtt, topic, 1, &id, &err))
+		log_warning(NULL, "Cannot subscribe %s: %s", topic, err.text);
+	return true;
+}
+
+/* Before the first of them asks; a gateway without any may have no right to. */
+static void listen_for_answers(struct session *session)
+{
+	if (session->listens)
+		return;
+	session->listens = true;
+	cloud_online_topics(session->cloud, inventory_at(session->inventory, 0),
+			    subscribe_online_topic, session);
+}
+
+static void on_online_retry(struct loop_source *source, void *user_data);
+
+static void ask_online(struct session *session, struct device *device)
+{
+	struct report report = {
+		.event = REPORT_ONLINE,
+		.device = device->name,
+	};
+	struct ota_error err;
+
+	listen_for_answers(session);
+	session_link(device)->stage = STAGE_WAITING_ONLINE;
+	if (!session_encode(session, &report, NULL, &err))
+		log_debug(NULL, "%s", err.text);
+	session_set_timer(session, &session->online_timer, ONLINE_RETRY_MS,
+			  on_online_retry);
+}
+
+static void on_online_retry(struct loop_source *source, void *user_data)
+{
+	struct session *session = user_data;
+
+	if (!session->connected)
+		return;
+	for (size_t i = 0; i < inventory_count(session->inventory); i++) {
+		struct device *device = inventory_at(session->inventory, i);
+
+		if (session_link(device)->stage == STAGE_WAITING_ONLINE)
+			ask_online(session, device);
+	}
+}
+
+void session_bring_in(struct session *session, struct device *device)
+{
+	if (cloud_traits(session->cloud)->needs_online && !is_gateway(device))
+		ask_online(session, device);
+	else
+		subscribe(session, device);
+}
+
+static void tell_idle(struct session *session, struct device *device)
+{
+	struct ota_error err;
+
+	for (size_t i = 0; i < device->n_modules; i++) {
+		const char *module = device->modules[i].settings->name;
+		struct report report = {
+			.event = REPORT_PROPERTY,
+			.device = device->name,
+			.module = module,
+			.state = JOB_STATE_IDLE,
+			.version = module_version(&device->modules[i]),
+			.last_update_ms = session->handler.last_update_ms(
+				device->name, module, session->user_data),
+		};
+
+		if (session->handler.wants_check(device->name, module,
+						 session->user_data) &&
+		    !session_report(session, &report, &err))
+			log_debug(NULL, "%s", err.text);
+	}
+}
+
+/* Every version is told: now the rest may speak. */
+static void let_go(struct session *session)
+{
+	const struct cloud_traits *traits = cloud_traits(session->cloud);
+
+	session->open = true;
+	outbox_open(session->outbox);
+	for (size_t i = 0; i < inventory_count(session->inventory); i++)
+		tell_idle(session, inventory_at(session->inventory, i));
+	if (traits->version_repeat_ms)
+		session_set_timer(session, &session->version_timer,
+			  traits->version_repeat_ms, session_on_version_time);
+	if (traits->checks && session->config->update.check_interval_ms)
+		session_set_timer(session, &session->check_timer, traits->first_check_ms,
+			  session_on_check_time);
+}
+
+static bool is_settled(const struct session *session)
+{
+	return session->cursor >= inventory_count(session->inventory) &&
+	       session->n_pending == 0;
+}
+
+/* The gateway is in first; the devices behind it follow a few at a time. */
+void session_pump(struct session *session)
+{
+	struct device *gateway = inventory_at(session->inventory, 0);
+
+	while (session->n_pending < MAX_IN_FLIGHT &&
+	       session->cursor < inventory_count(session->inventory) &&
+	       session_link(gateway)->stage != STAGE_SUBSCRIBING)
+		session_bring_in(session, inventory_at(session->inventory,
+						       session->cursor++));
+	if (!session->open && session->online && is_settled(session))
+		let_go(session);
+}
+
+static void went_online(struct session *session)
+{
+	session->online = true;
+	session->changed_ms = loop_wall_ms(session->loop);
+	log_write(LOG_LEVEL_NOTICE, &message_connected, NULL,
+		  "Connected to %s:%u as %s", session->config->mqtt.host,
+		  session->config->mqtt.port,
+		  session->config->platform->platform);
+	session->handler.online(session->user_data);
+}
+
+void session_advance(struct session *session, struct device *device)
+{
+	struct link *link = session_link(device);
+
+	if (link->pending > 0)
+		return;
+	if (link->stage == STAGE_SUBSCRIBING)
+		session_tell_versions(session, device);
+	if (link->stage == STAGE_TELLING && link->pending == 0) {
+		link->stage = STAGE_READY;
+		if (is_gateway(device) && !session->online)
+			went_online(session);
+		else if (session->open)
+			session_check_device(session, device);
+	}
+}
+
+void session_came_online(struct session *session, struct device *device)
+{
+	if (session_link(device)->stage == STAGE_WAITING_ONLINE)
+		subscribe(session, device);
+}

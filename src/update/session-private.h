@@ -1,0 +1,109 @@
+#pragma once
+
+/* The inside of the session, shared by the session-*.c files alone. */
+
+#include "otad/base/loop.h"
+#include "otad/model/device.h"
+
+#include "session.h"
+
+struct outbox;
+
+enum stage {
+	STAGE_NEW,
+	STAGE_WAITING_ONLINE, /* REPORT_ONLINE sent, not answered */
+	STAGE_SUBSCRIBING,
+	STAGE_TELLING, /* versions on their way */
+	STAGE_READY,
+	STAGE_REFUSED, /* the broker granted no subscription */
+};
+
+/* What the session knows of a device: device->owner_data. */
+struct link {
+	enum stage stage;
+	unsigned pending;
+};
+
+struct pending {
+	int id;
+	struct device *device;
+	bool is_version;
+};
+
+struct session {
+	struct loop *loop;
+	struct config *config;
+	struct inventory *inventory;
+	struct session_handler handler;
+	void *user_data;
+
+	struct cloud *cloud;
+	struct mqtt *mqtt;
+	struct outbox *outbox;
+
+	struct pending *pending;
+	size_t n_pending, pending_size;
+	size_t cursor; /* the next device to bring in */
+	bool connected, online, open;
+	bool listens; /* for the answers to REPORT_ONLINE */
+	int64_t changed_ms;
+	uint64_t last_sent_ms;
+	uint32_t sequence;
+
+	struct loop_source *version_timer;
+	struct loop_source *check_timer;
+	struct loop_source *answer_timer;
+	struct loop_source *online_timer;
+	struct loop_source *refused_timer;
+	struct loop_source *gap_timer;
+	struct loop_source *flush_timer;
+	void (*stopped)(void *user_data);
+	void *stopped_data;
+	bool stopping;
+	struct session_counts counts;
+};
+
+static inline struct link *session_link(struct device *device)
+{
+	return device->owner_data;
+}
+
+/* session.c */
+void session_drop_timer(struct loop_source **timer);
+/* Those of one connection. */
+void session_drop_timers(struct session *session);
+/* Makes the timer, or arms the one there is. */
+void session_set_timer(struct session *session, struct loop_source **timer,
+		       uint64_t delay_ms, loop_fn fn);
+
+/* session-send.c: messages on their way to the broker */
+bool session_add_pending(struct session *session, int id, struct device *device,
+			 bool is_version, struct ota_error *err) OTA_MUST_CHECK;
+/* The device that waited for `id`, which has come; NULL: none did. */
+struct device *session_take_pending(struct session *session, int id,
+				    bool is_version);
+/* Past the outbox. `device`: waits for the acknowledgement; NULL: nobody. */
+bool session_encode(struct session *session, struct report *report,
+		    struct device *device, struct ota_error *err) OTA_MUST_CHECK;
+/* How the outbox sends. */
+bool session_send(void *user_data, const char *topic, const char *payload,
+		  size_t size, int qos, int *ret_id);
+
+/* session-tell.c: versions, and the question whether there is a new one */
+bool session_tell_version(struct session *session, struct device *device,
+			  const struct module *module, bool wait,
+			  struct ota_error *err) OTA_MUST_CHECK;
+void session_tell_versions(struct session *session, struct device *device);
+void session_check_device(struct session *session, struct device *device);
+void session_on_version_time(struct loop_source *source, void *user_data);
+void session_on_check_time(struct loop_source *source, void *user_data);
+
+/* session-intro.c: how devices come in after a connect, the gateway first */
+void session_bring_in(struct session *session, struct device *device);
+/* The broker granted no subscription: tried again later. */
+void session_refuse(struct session *session, struct device *device);
+/* The answer to REPORT_ONLINE. */
+void session_came_online(struct session *session, struct device *device);
+/* Something a device waited for has come. */
+void session_advance(struct session *session, struct device *device);
+void session_pump(struct session *session);

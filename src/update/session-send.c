@@ -1,0 +1,162 @@
+#include "session-private.h"
+
+#include <string.h>
+
+#include "otad/base/log.h"
+#include "otad/mqtt/outbox.h"
+
+struct direct {
+	struct session *session;
+	struct device *device; /* whose versions these are; NULL: nobody waits */
+};
+
+bool session_add_pending(struct session *session, int id, struct device *device,
+			bool is_version, struct ota_error *err)
+{
+	if (session->n_pending == session->pending_size) {
+		size_t size = session->pending_size ? 2 * session->pending_size : 32;
+		struct pending *grown =
+			realloc(session->pending, size * sizeof(*grown));
+
+		if (!grown)
+			return ota_fail_memory(err, "waiting for the broker");
+		session->pending = grown;
+		session->pending_size = size;
+	}
+	session->pending[session->n_pending++] =
+		(struct pending){ id, device, is_version };
+	session_link(device)->pending++;
+	return true;
+}
+
+static bool publish_directly(void *user_data,
+			     const struct cloud_publication *publication,
+			     struct ota_error *err)
+{
+	struct direct *direct = user_data;
+	struct session *session = direct->session;
+	int id;
+
+	if (!mqtt_publish(session->mqtt, publication->topic,
+			  publication->payload, strlen(publication->payload),
+			  publication->qos, &id, err))
+		return false;
+	session->counts.reports_sent++;
+	if (direct->device && publication->qos > 0)
+		return session_add_pending(session, id, direct->device, true, err);
+	return true;
+}
+
+static bool publish_by_outbox(void *user_data,
+			      const struct cloud_publication *publication,
+			      struct ota_error *err)
+{
+	struct session *session = user_data;
+	struct outbox_message message = {
+		.topic = publication->topic,
+		.payload = publication->payload,
+		.qos = publication->qos,
+		.message_class = publication->result   ? OUTBOX_RESULT :
+				 publication->qos == 0 ? OUTBOX_FLEETING :
+							 OUTBOX_PROGRESS,
+	};
+
+	return outbox_add(session->outbox, &message, err);
+}
+
+static void fill(struct session *session, struct report *report)
+{
+	report->now_ms = loop_wall_ms(session->loop);
+	report->sequence = session->sequence++;
+}
+
+struct device *session_take_pending(struct session *session, int id,
+				   bool is_version)
+{
+	for (size_t i = 0; i < session->n_pending; i++) {
+		struct device *device = session->pending[i].device;
+
+		if (session->pending[i].id != id ||
+		    session->pending[i].is_version != is_version)
+			continue;
+		session->pending[i] = session->pending[--session->n_pending];
+		session_link(device)->pending--;
+		return device;
+	}
+	return NULL;
+}
+
+bool session_encode(struct session *session, struct report *report,
+			    struct device *device, struct ota_error *err)
+{
+	struct direct direct = { session, device };
+
+	fill(session, report);
+	return cloud_encode(session->cloud, session->inventory, report,
+			    publish_directly, &direct, err);
+}
+
+static bool is_answer(enum report_event event)
+{
+	return event == REPORT_REPLY || event == REPORT_CHECK ||
+	       event == REPORT_ONLINE;
+}
+
+bool session_report(struct session *session, const struct report *report,
+		    struct ota_error *err)
+{
+	struct report filled = *report;
+
+	if (is_answer(report->event) && session->online)
+		return session_encode(session, &filled, NULL, err);
+	fill(session, &filled);
+	return cloud_encode(session->cloud, session->inventory, &filled,
+			    publish_by_outbox, session, err);
+}
+
+bool session_report_reject(struct session *session,
+			   const struct cloud_message *message,
+			   struct ota_error *err)
+{
+	struct direct direct = { session, NULL };
+	bool now = session->online;
+
+	return cloud_encode_reject(session->cloud, session->inventory, message,
+				   loop_wall_ms(session->loop),
+				   session->sequence++,
+				   now ? publish_directly :
+						publish_by_outbox,
+				   now ? (void *)&direct : session, err);
+}
+
+static void on_gap(struct loop_source *source, void *user_data)
+{
+	struct session *session = user_data;
+
+	if (session->open)
+		outbox_open(session->outbox);
+}
+
+/* How the outbox sends; platforms that drop what comes too fast get pauses. */
+bool session_send(void *user_data, const char *topic, const char *payload,
+		     size_t size, int qos, int *ret_id)
+{
+	struct session *session = user_data;
+	const struct cloud_traits *traits = cloud_traits(session->cloud);
+	uint64_t now_ms = loop_now_ms(session->loop);
+	uint64_t next_ms = session->last_sent_ms + traits->progress_gap_ms;
+	struct ota_error err;
+
+	if (traits->gap_holds_states && session->last_sent_ms &&
+	    now_ms < next_ms) {
+		session_set_timer(session, &session->gap_timer, next_ms - now_ms, on_gap);
+		return false;
+	}
+	if (!mqtt_publish(session->mqtt, topic, payload, size, qos, ret_id, &err)) {
+		log_debug(NULL, "Not sent yet: %s", err.text);
+		return false;
+	}
+	session->last_sent_ms = now_ms;
+	session->counts.reports_sent++;
+	return true;
+}

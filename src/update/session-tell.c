@@ -1,0 +1,154 @@
+#include "session-private.h"
+
+#include <sys/random.h>
+
+#include "otad/base/log.h"
+
+#define CHECK_ANSWER_MS 30000 /* protocols.md, section 2.3.2 */
+
+/* ---- versions ---- */
+
+bool session_tell_version(struct session *session, struct device *device,
+			 const struct module *module, bool count,
+			 struct ota_error *err)
+{
+	struct report report = {
+		.event = REPORT_VERSION,
+		.device = device->name,
+		.module = module->settings->name,
+		.version = module_version(module),
+	};
+
+	return session_encode(session, &report, count ? device : NULL, err);
+}
+
+void session_tell_versions(struct session *session, struct device *device)
+{
+	struct ota_error err;
+
+	session_link(device)->stage = STAGE_TELLING;
+	for (size_t i = 0; i < device->n_modules; i++)
+		if (!session_tell_version(session, device, &device->modules[i], true,
+				  &err))
+			log_warning(NULL, "Version of %s not told: %s",
+				    device->name, err.text);
+}
+
+void session_report_version(struct session *session, const char *device_name,
+			    const char *module_name)
+{
+	struct device *device = inventory_find(session->inventory, device_name);
+	struct module *module =
+		device ? device_find_module(device, module_name) : NULL;
+	struct report report = {
+		.event = REPORT_VERSION,
+		.device = device_name,
+		.module = module_name,
+		.version = module ? module_version(module) : NULL,
+	};
+	struct ota_error err;
+
+	/* Offline, the next connect tells it. */
+	if (!module || !session->online)
+		return;
+	if (!session_report(session, &report, &err))
+		log_warning(NULL, "Version of %s not told: %s", device_name,
+			    err.text);
+}
+
+void session_on_version_time(struct loop_source *source, void *user_data)
+{
+	struct session *session = user_data;
+	struct device *gateway = inventory_at(session->inventory, 0);
+	uint64_t repeat_ms = cloud_traits(session->cloud)->version_repeat_ms;
+	struct ota_error err;
+
+	if (session->online)
+		for (size_t i = 0; i < gateway->n_modules; i++)
+			if (!session_tell_version(session, gateway, &gateway->modules[i],
+					  false, &err))
+				log_debug(NULL, "%s", err.text);
+	if (repeat_ms)
+		loop_timer_set(session->version_timer, repeat_ms);
+}
+
+/* ---- checks ---- */
+
+static uint64_t jitter(uint64_t delay_ms)
+{
+	uint64_t random;
+
+	/* A tenth to either side keeps a fleet from asking in step. */
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return delay_ms;
+	return delay_ms - delay_ms / 10 + random % (delay_ms / 5 + 1);
+}
+
+static void on_no_answer(struct loop_source *source, void *user_data)
+{
+	log_notice(NULL, "The cloud has not answered a check for %d s",
+		   CHECK_ANSWER_MS / 1000);
+}
+
+static bool check_module(struct session *session, struct device *device,
+			 const struct module *module, struct ota_error *err)
+{
+	struct report report = {
+		.event = REPORT_CHECK,
+		.device = device->name,
+		.module = module->settings->name,
+		.version = module_version(module),
+	};
+
+	if (!session_encode(session, &report, NULL, err))
+		return false;
+	session_set_timer(session, &session->answer_timer, CHECK_ANSWER_MS, on_no_answer);
+	return true;
+}
+
+void session_check_device(struct session *session, struct device *device)
+{
+	struct ota_error err;
+
+	if (session_link(device)->stage != STAGE_READY)
+		return;
+	for (size_t i = 0; i < device->n_modules; i++) {
+		const struct module *module = &device->modules[i];
+
+		if (session->handler.wants_check(device->name,
+						 module->settings->name,
+						 session->user_data) &&
+		    !check_module(session, device, module, &err))
+			log_debug(NULL, "%s", err.text);
+	}
+}
+
+void session_on_check_time(struct loop_source *source, void *user_data)
+{
+	struct session *session = user_data;
+	uint64_t interval_ms = session->config->update.check_interval_ms;
+
+	if (session->open)
+		for (size_t i = 0; i < inventory_count(session->inventory); i++)
+			session_check_device(session, inventory_at(session->inventory, i));
+	if (interval_ms)
+		loop_timer_set(session->check_timer, jitter(interval_ms));
+}
+
+bool session_check(struct session *session, const char *device_name,
+		   const char *module_name, struct ota_error *err)
+{
+	struct device *device = inventory_find(session->inventory, device_name);
+	struct module *module =
+		device ? device_find_module(device, module_name) : NULL;
+
+	if (!module)
+		return ota_fail(err, OTA_ERROR_NOT_FOUND, "no module %s of %s",
+				module_name, device_name);
+	if (!session->online)
+		return ota_fail(err, OTA_ERROR_NETWORK,
+				"not connected to the cloud; see otactl status");
+	if (cloud_traits(session->cloud)->checks)
+		return check_module(session, device, module, err);
+	return session_tell_version(session, device, module, false, err);
+}
