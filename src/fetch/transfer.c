@@ -25,7 +25,7 @@
 /* "See there" in a little HTML; what is longer is no redirect of good will. */
 #define MAX_REDIRECT_BODY_BYTES (64 * 1024)
 
-/* How soon to look again for silence when a pause (MaxSpeed=) hides it. */
+/* How soon, at the latest, to look again when a pause hides a silence. */
 #define PAUSED_WATCH_MS 1000
 
 struct transfer {
@@ -256,7 +256,10 @@ static void on_watch(struct loop_source *source, void *user_data)
 	uint64_t stall_ms, chunk_ms;
 
 	if (transfer->paused) {
-		loop_timer_set(source, PAUSED_WATCH_MS);
+		stall_ms = settings->stall_ms;
+		if (stall_ms == 0 || stall_ms > PAUSED_WATCH_MS)
+			stall_ms = PAUSED_WATCH_MS;
+		loop_timer_set(source, stall_ms);
 		return;
 	}
 	stall_ms = left_ms(transfer->last_byte_ms, settings->stall_ms, now_ms);

@@ -30,6 +30,8 @@ A FAULT is an object; its members combine where that makes sense:
     redirect_body: N  with so many bytes of body
     ignore_range: true      answer 200 with everything
     part_bytes: N           a 206 with at most so many bytes
+    part_to_end: true       a 206 to the end, whatever end was asked for
+    force_part: true        a 206 with everything, though no range was asked for
     range_shift: N          serve, and say, a range that begins N bytes later
     range_total: N          say another total in Content-Range ("*": that)
     content_range: TEXT     say exactly that
@@ -230,13 +232,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)",
                              self.headers.get("Range", ""))
+        if not asked and fault.get("force_part"):
+            return 0, len(content.data) - 1
         if not asked:
             return None
         condition = self.headers.get("If-Range")
         if condition and condition not in (content.etag, content.modified):
             return None
         last = len(content.data) - 1
-        if asked[2]:
+        if asked[2] and not fault.get("part_to_end"):
             last = min(last, int(asked[2]))
         return int(asked[1]), last
 

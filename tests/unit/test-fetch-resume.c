@@ -104,6 +104,7 @@ static void a_crash_costs_no_more_than_a_mebibyte(void **state)
 	struct fetch_fixture *fx = *state;
 
 	fx->limits.record_ms = 1000000;
+	fx->settings.stall_ms = 60000;
 	fetch_fixture_renew(fx);
 	fetch_serve(fx, SIZE, 4);
 	fetch_script(fx, "[{\"stall_after\":3000000}]");
@@ -308,7 +309,10 @@ static void what_lies_beyond_the_record_is_not_used(void **state)
 	for (unsigned i = 0; i < SIZE; i++)
 		fputc('!', file);
 	assert_int_equal(fclose(file), 0);
-	fetch_expect_ok(fx, SIZE);
+	fetch_begin(fx, "/fw", SIZE);
+	assert_int_equal(file_size_bytes(fx->path), 1500000);
+	fetch_wait(fx);
+	fetch_expect_complete(fx, "fw");
 	expect_resumed_at(fx, 1500000);
 }
 
@@ -506,6 +510,12 @@ static void windows_end_where_the_server_knows_none(void **state)
 	fetch_script(fx, "[{\"ignore_range\":true,\"repeat\":true}]");
 	fetch_expect_ok(fx, SIZE);
 	assert_int_equal(log_of(fx).n_requests, 1);
+
+	http_server_reset(fx->server);
+	assert_true(fetch_discard(fx->path, NULL));
+	fetch_script(fx, "[{\"ignore_range\":true,\"cut_after\":1500000}]");
+	fetch_expect_ok(fx, SIZE);
+	assert_string_equal(log_of(fx).requests[1].range, "bytes=1500000-");
 }
 
 static void windows_end_where_the_server_gets_them_wrong(void **state)
@@ -542,6 +552,14 @@ static void a_window_that_is_longer_than_asked_is_refused(void **state)
 	log = log_of(fx);
 	assert_true(log.n_requests >= 4);
 	assert_true(log.requests[1].first_byte <= 1048576);
+
+	http_server_reset(fx->server);
+	assert_true(fetch_discard(fx->path, NULL));
+	fetch_script(fx, "[{\"part_to_end\":true}]");
+	fetch_expect_ok(fx, SIZE);
+	log = log_of(fx);
+	assert_int_equal(log.n_requests, 2);
+	assert_string_equal(log.requests[1].range, "");
 }
 
 static void auto_turns_to_windows_after_two_broken_streams(void **state)

@@ -142,6 +142,8 @@ static void answers_to_ranges_are_refused(void **state)
 
 	fetch_script(fx, "[{\"content\":\"x\",\"unsatisfiable\":true}]");
 	assert_int_equal(get(fx, 100).err.kind, OTA_ERROR_HTTP);
+	fetch_script(fx, "[{\"content\":\"xy\",\"force_part\":true}]");
+	assert_int_equal(get(fx, 100).err.kind, OTA_ERROR_HTTP);
 }
 
 static void bad_urls_are_refused(void **state)

@@ -367,6 +367,20 @@ static void a_server_that_never_gets_there_is_given_up(void **state)
 	assert_int_equal(log_of(fx).n_requests, fx->settings.attempts + 1);
 }
 
+static void going_back_and_forth_is_no_advance(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.attempts = 3;
+	fetch_serve(fx, SIZE, 22);
+	fetch_script(fx, "[{\"cut_after\":2000000,\"ignore_range\":true},"
+			 "{\"cut_after\":10,\"ignore_range\":true},"
+			 "{\"cut_after\":2000000,\"ignore_range\":true},"
+			 "{\"cut_after\":10,\"ignore_range\":true}]");
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_NETWORK);
+	assert_int_equal(log_of(fx).n_requests, 4);
+}
+
 static void a_silent_server_is_a_timeout(void **state)
 {
 	struct fetch_fixture *fx = *state;
@@ -444,6 +458,10 @@ static void a_server_that_lacks_the_end_is_a_size_mismatch(void **state)
 	fetch_serve(fx, SIZE - 100, 29);
 	fetch_script(fx, "[{\"length\":\"none\"},{},{\"length\":\"none\"}]");
 	fetch_expect_failure(fx, SIZE, OTA_ERROR_SIZE_MISMATCH);
+	/* The same of one that knows no ranges. */
+	fetch_script(fx, "[{\"length\":\"none\",\"ignore_range\":true,"
+			 "\"repeat\":true}]");
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_SIZE_MISMATCH);
 }
 
 static void the_largest_size_is_enforced_while_receiving(void **state)
@@ -490,14 +508,14 @@ static void speed_is_limited(void **state)
 	assert_true(loop_now_ms(fx->loop) - start_ms >= 250);
 }
 
-static void the_rest_of_the_loop_goes_on(void **state)
+static void our_own_pace_is_not_the_servers(void **state)
 {
 	struct fetch_fixture *fx = *state;
 
 	fx->settings.max_speed = 64 * KIB;
 	fx->settings.stall_ms = 100;
+	fx->settings.timeout_ms = 300;
 	fetch_serve(fx, 48 * KIB, 34);
-	/* Waiting on purpose is no silence of the server's. */
 	fetch_expect_ok(fx, 48 * KIB);
 	assert_int_equal(log_of(fx).n_requests, 1);
 }
@@ -614,6 +632,7 @@ int main(void)
 		TEST(an_attempt_that_got_far_does_not_count),
 		TEST(attempts_that_get_nowhere_count),
 		TEST(a_server_that_never_gets_there_is_given_up),
+		TEST(going_back_and_forth_is_no_advance),
 		TEST(a_silent_server_is_a_timeout),
 		TEST(an_attempt_without_a_chunk_in_time_is_resumed),
 		TEST(refuses_encoded_content),
@@ -625,7 +644,7 @@ int main(void)
 		TEST(endless_headers_are_refused),
 		TEST(no_byte_is_shown_twice_when_the_observer_fails),
 		TEST(speed_is_limited),
-		TEST(the_rest_of_the_loop_goes_on),
+		TEST(our_own_pace_is_not_the_servers),
 		TEST(may_be_freed_when_done),
 		TEST(may_be_freed_by_progress),
 		TEST(a_link_in_the_way_is_not_followed),

@@ -280,28 +280,53 @@ static void there_is_one_spelling_only(void **state)
 	}
 }
 
+/* The last digit before the padding has four bits that mean nothing. */
+static void the_spare_bits_of_base64_are_zero(void **state)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct fixture *fx = *state;
+	OTA_CLEANUP(freep) char *text = sign(fx, "ed");
+	char *digit = strstr(text, "==\n") - 1;
+	size_t value = (size_t)(strchr(digits, *digit) - digits);
+
+	assert_int_equal(value & 15, 0);
+	for (size_t spare = 1; spare < 16; spare++) {
+		*digit = digits[value + spare];
+		assert_false(check(fx, "ed.pem", text));
+	}
+	*digit = digits[value];
+	assert_true(check(fx, "ed.pem", text));
+}
+
 /* Signed, and yet not a manifest of ours: the parser itself must say no. */
 static void a_signed_text_must_still_be_a_manifest(void **state)
 {
-	static const char *const texts[] = {
-		"otad-manifest: 1\\nmodule: app\\nversion: 1.0.2\\nsize: 08\\n",
-		"otad-manifest: 2\\nmodule: app\\nversion: 1.0.2\\nsize: 8\\n",
-		"otad-manifest: 1\\nversion: 1.0.2\\nmodule: app\\nsize: 8\\n",
-		"module: app\\nversion: 1.0.2\\nsize: 8\\n",
+	static const char *const edits[] = {
+		"s/size: 8/size: 08/",
+		"s/manifest: 1/manifest: 2/",
+		"s/module:/Module:/",
+		"s/\\(sha256: \\)\\(.*\\)/\\1\\U\\2/",
+		"1d",
+		"2p",
+		"2{h;d};3G",
+		"$a more: 1",
 	};
 	struct fixture *fx = *state;
 
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(texts); i++) {
+	run(fx, SIGN " ed.key app 1.0.2 fw | head -n 5 > m");
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(edits); i++) {
 		OTA_CLEANUP(freep) char *text = NULL;
 
 		run(fx,
-		    "printf '%ssha256: %s\\n' > m && "
-		    "openssl pkeyutl -sign -rawin -inkey ed.key -in m -out s "
-		    "&& { cat m; printf 'signature: %%s\\n' "
-		    "\"$(openssl base64 -A -in s)\"; } > m.sig",
-		    texts[i], fx->sha256);
-		text = read_text(fx, "m.sig");
-		assert_false(check(fx, "ed.pem", text));
+		    "sed -e '%s' m > n && ! cmp -s m n && "
+		    "openssl pkeyutl -sign -rawin -inkey ed.key -in n -out s "
+		    "&& { cat n; printf 'signature: %%s\n' "
+		    "\"$(openssl base64 -A -in s)\"; } > n.sig",
+		    edits[i]);
+		text = read_text(fx, "n.sig");
+		if (check(fx, "ed.pem", text))
+			fail_msg("accepted: %s", text);
 	}
 }
 
@@ -402,6 +427,7 @@ int main(void)
 		cmocka_unit_test(every_cut_is_noticed),
 		cmocka_unit_test(the_signature_is_for_one_subject_alone),
 		cmocka_unit_test(there_is_one_spelling_only),
+		cmocka_unit_test(the_spare_bits_of_base64_are_zero),
 		cmocka_unit_test(a_signed_text_must_still_be_a_manifest),
 		cmocka_unit_test(long_texts_are_refused),
 		cmocka_unit_test(private_keys_are_refused_with_advice),
