@@ -120,14 +120,14 @@ static bool check_service(struct installation *in, struct ota_error *err)
 
 	if (strcmp(seen->active, "failed") == 0)
 		return unhealthy(in, "failed", err);
+	if (inactive && health->was_active)
+		return unhealthy(in, "ended", err);
 	if (strcmp(seen->sub, "auto-restart") == 0 ||
 	    (health->restarted && seen->restarts > 0) ||
 	    (health->was_active &&
 	     (seen->restarts > health->first.restarts ||
 	      seen->main_pid != health->first.main_pid)))
 		return unhealthy(in, "ended and had to be restarted", err);
-	if (inactive && health->was_active)
-		return unhealthy(in, "ended", err);
 	/* A Restart= of its own may take a moment to get there. */
 	if (inactive && period_left(in, health->begin_ms) == 0)
 		return unhealthy(in, "does not run", err);

@@ -227,8 +227,7 @@ bool trial_end(int state_fd, const struct marker *marker, const char *reason,
 	if (!write_lines(state_fd, "trial-ended", head, marker, except))
 		say("cannot tell otad of it: %s", strerror(errno));
 	/* Something that no otad has made may be in the way there. */
-	if (unlinkat(state_fd, "trial", 0) < 0 &&
-	    unlinkat(state_fd, "trial", AT_REMOVEDIR) < 0)
+	if (unlinkat(state_fd, "trial", 0) < 0)
 		renameat(state_fd, "trial", state_fd, "trial.bad");
 	fsync(state_fd);
 	return true;

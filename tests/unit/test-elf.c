@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <limits.h>
+#include <link.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,6 +118,18 @@ static void a_program_cut_off_anywhere_is_refused(void **state)
 	refused(fx, fx->artifact, "cut off");
 }
 
+/* sstrip(1) and packers leave none. */
+static void without_sections_the_segments_tell(void **state)
+{
+	static const unsigned char none[sizeof(ElfW(Off))];
+	struct install_fixture *fx = *state;
+	long sections_at = offsetof(ElfW(Ehdr), e_shoff);
+
+	assert_true(check(fx, changed(fx, sections_at, none, sizeof(none))));
+	assert_int_equal(truncate(fx->artifact, 12000), 0);
+	refused(fx, fx->artifact, "cut off");
+}
+
 static void a_program_of_another_machine_is_refused(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -220,6 +233,7 @@ int main(void)
 		TEST(a_script_is_called_one),
 		TEST(short_files_are_no_programs),
 		TEST(a_program_cut_off_anywhere_is_refused),
+		TEST(without_sections_the_segments_tell),
 		TEST(a_program_of_another_machine_is_refused),
 		TEST(the_other_byte_order_is_refused),
 		TEST(the_other_class_is_refused),

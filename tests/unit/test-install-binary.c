@@ -357,7 +357,8 @@ static void a_service_that_ends_while_watched_fails(void **state)
 	install_until(fx, INSTALL_ACTIVATE);
 	watch(fx, 1);
 	show(fx, "inactive", "dead", 0, 0);
-	wait_for_failure(fx, "app.service ended");
+	wait_for_failure(fx, "");
+	assert_string_equal(fx->err.text, "app.service ended");
 }
 
 static void a_service_that_never_runs_fails_with_the_period(void **state)

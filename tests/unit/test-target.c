@@ -458,6 +458,19 @@ static void rolling_back_a_first_installation_removes_the_file(void **state)
 	assert_int_equal(install_inspect(fx), INSTALL_FOUND_UNTOUCHED);
 }
 
+static void a_file_that_came_before_the_swap_is_not_ours_to_remove(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	assert_int_equal(unlink(fx->target), 0);
+	install_until(fx, INSTALL_STAGE);
+	install_write(fx->target, "by hand", 0640);
+	install_begin(fx);
+	assert_true(install_run(fx, INSTALL_ROLL_BACK));
+	install_assert_text(fx->target, "by hand");
+	nothing_is_staged(fx);
+}
+
 static void a_first_installation_forgets_an_older_backup(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -731,6 +744,7 @@ int main(void)
 		TEST(a_folder_that_keeps_its_files_fails_the_swap_alone),
 		TEST(rolling_back_brings_the_old_file_and_keeps_the_backup),
 		TEST(rolling_back_a_first_installation_removes_the_file),
+		TEST(a_file_that_came_before_the_swap_is_not_ours_to_remove),
 		TEST(a_first_installation_forgets_an_older_backup),
 		TEST(rolling_back_before_the_swap_only_tidies_up),
 		TEST(without_a_backup_there_is_no_way_back),
