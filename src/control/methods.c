@@ -336,6 +336,7 @@ const struct method otad_methods[] = {
 	{ "Hold", .changes = true, .parameters = hold_parameters, .run = hold },
 	{ "Release", .changes = true, .run = release },
 	{ "AddDevice", .changes = true, .parameters = add_device_parameters, .run = add_device },
-	{ "RemoveDevice", .changes = true, .parameters = remove_device_parameters, .run = remove_device },
+	{ "RemoveDevice", .changes = true, .parameters = remove_device_parameters,
+	  .run = remove_device },
 	{ 0 },
 };
