@@ -372,7 +372,7 @@ static void only_good_keys_are_loaded(void **state)
 	expect_no_keys(fx, "weak.pem", "2048 bits");
 	expect_no_keys(fx, "x.pem", "Ed25519");
 	run(fx, ": > empty; head -c 100 ed.pem > cut; "
-		"printf '\\0' > nul; cat ed.pem >> nul; "
+		"printf '\\0\\n' > nul; cat ed.pem >> nul; "
 		"head -c 20000 /dev/zero | tr '\\0' x > large; mkdir -p folder");
 	expect_no_keys(fx, "empty", "no public key");
 	expect_no_keys(fx, "cut", "no public key");
