@@ -25,6 +25,7 @@ struct module_record *module_record_free(struct module_record *record)
 	if (!record)
 		return NULL;
 	offer_free(record->last_offer);
+	offer_free(record->installed);
 	free(record->version);
 	free(record->previous);
 	free(record->last_message);
@@ -54,6 +55,7 @@ static bool parse(struct module_record *record, struct json_object *json)
 	const char *error = json_get_string(json, "last_error");
 	const char *id = json_get_string(json, "last_job");
 	struct json_object *offer = json_get(json, "last_offer");
+	struct json_object *installed = json_get(json, "installed");
 	struct ota_error err;
 
 	if (state && !job_state_parse(state, &record->last_state))
@@ -66,6 +68,8 @@ static bool parse(struct module_record *record, struct json_object *json)
 		record->last_offer = offer_from_json(offer, &err);
 	if (!record->last_offer)
 		record->last_state = JOB_STATE_IDLE;
+	if (installed)
+		record->installed = offer_from_json(installed, &err);
 	record->updated_ms = json_get_int(json, "updated_ms", 0);
 	record->last_changed_ms = json_get_int(json, "last_changed_ms", 0);
 	record->last_percent = (unsigned)json_get_int(json, "last_percent", 0);
@@ -111,14 +115,17 @@ static bool add_text(struct json_object *json, const char *key, const char *valu
 	return !value || json_add_string(json, key, value);
 }
 
+static bool add_offer(struct json_object *json, const char *key,
+		      const struct offer *offer)
+{
+	return !offer || json_add(json, key, offer_to_json(offer));
+}
+
 static bool add_last(struct json_object *json, const struct module_record *record)
 {
-	struct json_object *offer;
-
 	if (record->last_state == JOB_STATE_IDLE || !record->last_offer)
 		return true;
-	offer = offer_to_json(record->last_offer);
-	return offer && json_add(json, "last_offer", offer) &&
+	return add_offer(json, "last_offer", record->last_offer) &&
 	       json_add_string(json, "last_job", record->last_job) &&
 	       json_add_string(json, "last_state",
 			       job_state_name(record->last_state)) &&
@@ -141,6 +148,7 @@ bool module_record_save(const struct module_record *record,
 	    !json_add_string(json, "module", module) ||
 	    !add_text(json, "version", record->version) ||
 	    !add_text(json, "previous", record->previous) ||
+	    !add_offer(json, "installed", record->installed) ||
 	    !json_add_int(json, "updated_ms", record->updated_ms) ||
 	    !add_last(json, record) ||
 	    !add_text(json, "strike_key", record->strike_key) ||
@@ -197,19 +205,35 @@ static bool replace(char **to, const char *value)
 	return true;
 }
 
+static bool note_success(struct module_record *record, const struct job *job,
+			 int64_t now_ms)
+{
+	module_record_forgive(record);
+	record->updated_ms = now_ms;
+	offer_free(record->installed);
+	record->installed = offer_copy(job->offer);
+	return record->installed &&
+	       replace(&record->version, job->offer->version) &&
+	       replace(&record->previous, job->old_version);
+}
+
+/* From there on the backup holds what ran when the job began. */
+static bool has_renewed_backup(const struct job *job)
+{
+	return job->overall_percent >=
+	       job_overall_percent(JOB_STATE_BACKING_UP, 0, 0);
+}
+
 static bool note_version(struct module_record *record, const struct job *job,
 			 int64_t now_ms)
 {
-	if (job->state == JOB_STATE_SUCCEEDED) {
-		module_record_forgive(record);
-		record->updated_ms = now_ms;
-		return replace(&record->version, job->offer->version) &&
-		       replace(&record->previous, job->old_version);
-	}
-	if (job->state == JOB_STATE_ROLLED_BACK)
-		return replace(&record->version, job->old_version) &&
-		       replace(&record->previous, NULL);
-	return true;
+	if (job->state == JOB_STATE_SUCCEEDED)
+		return note_success(record, job, now_ms);
+	if (has_renewed_backup(job) && !replace(&record->previous, NULL))
+		return false;
+	return job->state != JOB_STATE_ROLLED_BACK ||
+	       (replace(&record->version, job->old_version) &&
+		replace(&record->previous, NULL));
 }
 
 bool module_record_end(struct module_record *record, const struct job *job,

@@ -23,6 +23,7 @@ struct store;
 struct module_record {
 	char *version;	/* left running by the last success; NULL: none */
 	char *previous; /* what its backup holds; NULL: none */
+	struct offer *installed; /* of the last success; NULL: none */
 	int64_t updated_ms; /* wall time of the last success; 0: never */
 	struct offer *last_offer; /* of the last job that ended */
 	char last_job[17];

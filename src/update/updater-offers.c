@@ -345,12 +345,11 @@ static bool roll_back_success(struct updater *updater, struct module *module,
 
 	if (!record)
 		return false;
-	if (!record->last_offer || !record->previous ||
-	    record->last_state != JOB_STATE_SUCCEEDED)
+	if (!record->installed || !record->previous)
 		return ota_fail(err, OTA_ERROR_NOT_FOUND,
 				"there is no earlier version of %s to go back to",
 				name);
-	job = job_new(updater, record->last_offer, module->settings,
+	job = job_new(updater, record->installed, module->settings,
 		      record->previous, err);
 	if (!job)
 		return false;

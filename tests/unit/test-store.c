@@ -231,6 +231,25 @@ static void the_third_failure_of_one_artifact_is_the_last_for_a_day(void **state
 	module_record_free(record);
 }
 
+static void a_failure_before_the_backup_leaves_the_way_back(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	assert_true(module_record_end(record, &fx->job, 1000));
+	fx->job.overall_percent = 95;
+	fail_with(fx, record, OTA_ERROR_DIGEST_MISMATCH, 2);
+	save(fx, record);
+	record = load(fx);
+	assert_string_equal(record->previous, "1.0.0");
+	assert_string_equal(record->installed->version, "1.0.1");
+	/* Now the backup is of 1.0.1, which still runs. */
+	fx->job.overall_percent = 98;
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 3);
+	assert_null(record->previous);
+	module_record_free(record);
+}
+
 static void a_broken_link_is_no_strike(void **state)
 {
 	struct fixture *fx = *state;
@@ -385,6 +404,7 @@ int main(void)
 		TEST(the_older_half_goes_when_it_grows_too_long),
 		TEST(a_success_is_remembered),
 		TEST(the_third_failure_of_one_artifact_is_the_last_for_a_day),
+		TEST(a_failure_before_the_backup_leaves_the_way_back),
 		TEST(a_broken_link_is_no_strike),
 		TEST(one_failure_told_twice_is_one_strike),
 		TEST(an_unreadable_record_is_set_aside),
