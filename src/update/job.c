@@ -74,6 +74,15 @@ void job_set_cause(struct job *job, const struct ota_error *cause)
 	job->cause_text = strdup(cause->text);
 }
 
+void job_raise_percent(struct job *job)
+{
+	unsigned percent = job_overall_percent(
+		job->state, job->download_percent, job->overall_percent);
+
+	if (percent > job->overall_percent)
+		job->overall_percent = percent;
+}
+
 bool job_is_installing(const struct job *job)
 {
 	return job->state >= JOB_STATE_BACKING_UP &&
@@ -147,6 +156,20 @@ static unsigned clamp_percent(int64_t percent)
 	return percent < 0 ? 0 : percent > 100 ? 100 : (unsigned)percent;
 }
 
+static int read_told(struct json_object *json)
+{
+	int64_t percent = json_get_int(json, "told_percent", -1);
+
+	return percent < 0 ? -1 : (int)clamp_percent(percent);
+}
+
+static uint64_t read_count(struct json_object *json, const char *key)
+{
+	int64_t count = json_get_int(json, key, 0);
+
+	return count < 0 ? 0 : (uint64_t)count;
+}
+
 static bool read_texts(struct job *job, struct json_object *json)
 {
 	const char *old_version = json_get_string(json, "old_version");
@@ -189,9 +212,9 @@ struct job *job_from_json(struct updater *updater, struct json_object *json,
 	job->changed_ms = json_get_int(json, "changed_ms", 0);
 	job->overall_percent =
 		clamp_percent(json_get_int(json, "overall_percent", 0));
-	job->told_percent = (int)json_get_int(json, "told_percent", -1);
-	job->bytes = (uint64_t)json_get_int(json, "bytes", 0);
-	job->refetches = (unsigned)json_get_int(json, "refetches", 0);
+	job->told_percent = read_told(json);
+	job->bytes = read_count(json, "bytes");
+	job->refetches = (unsigned)read_count(json, "refetches");
 	job->total_bytes = job->offer->size_bytes;
 	job->recorded = true;
 	return OTA_TAKE(job);

@@ -76,6 +76,9 @@ OTA_DEFINE_CLEANUP(struct job *, job_free)
 /* Why it failed or goes back; the first cause stays. */
 void job_set_cause(struct job *job, const struct ota_error *cause);
 
+/* The overall percentage of its state; it never goes back. */
+void job_raise_percent(struct job *job);
+
 struct json_object *job_to_json(const struct job *job) OTA_MUST_CHECK;
 /* Without settings: the caller knows them. protocol-error for nonsense. */
 struct job *job_from_json(struct updater *updater, struct json_object *json,

@@ -15,8 +15,10 @@
 #define AVAILABLE_DEADLINE_MS (30 * DAY_MS)
 /* A 4 GiB artifact at 8 KiB/s. */
 #define DOWNLOAD_DEADLINE_MS (7 * DAY_MS)
-/* Hashing and, above all, waiting for other modules' trials. */
+/* Hashing, a signature, and a download again if the file is gone. */
 #define VERIFY_DEADLINE_MS DAY_MS
+/* Other modules' trials, and thousands of devices in waves of a few. */
+#define GATE_DEADLINE_MS (30 * DAY_MS)
 #define COPY_DEADLINE_MS HOUR_MS
 /* A file that cannot be written now may be writable soon. */
 #define RECORD_RETRY_MS 1000ULL
@@ -118,7 +120,9 @@ uint64_t job_deadline_ms(const struct job *job, enum job_state state)
 	case JOB_STATE_DOWNLOADING:
 		return DOWNLOAD_DEADLINE_MS;
 	case JOB_STATE_VERIFYING:
-		return VERIFY_DEADLINE_MS;
+		/* Each of those before it ends by a deadline of its own. */
+		return job->gate_waiting ? GATE_DEADLINE_MS :
+					   VERIFY_DEADLINE_MS;
 	case JOB_STATE_BACKING_UP:
 		return COPY_DEADLINE_MS;
 	case JOB_STATE_INSTALLING:
@@ -147,28 +151,35 @@ static const struct job_rule *find_rule(const struct job *job,
 	return NULL;
 }
 
+static uint64_t deadline_ms(const struct job *job)
+{
+	if (job->undoing && !job_state_is_terminal(job->state))
+		return COPY_DEADLINE_MS + job->settings->timeout_ms;
+	return job_deadline_ms(job, job->state);
+}
+
 static void on_deadline(struct loop_source *source, void *user_data)
 {
 	struct job *job = user_data;
 	enum ota_error_kind kind = job->state == JOB_STATE_CONFIRMING ?
 					   OTA_ERROR_HEALTH_CHECK_FAILED :
 					   OTA_ERROR_TIMEOUT;
+	const char *trouble = runner_trouble(job);
 	struct ota_error err;
 
-	ota_fail(&err, kind, "%s took longer than %llu s",
+	ota_fail(&err, kind, "%s took longer than %llu s%s%s",
 		 job_state_name(job->state),
-		 (unsigned long long)(job_deadline_ms(job, job->state) / 1000));
+		 (unsigned long long)(deadline_ms(job) / 1000),
+		 trouble ? ": " : "", trouble ? trouble : "");
 	job_fail(job, &err);
 }
 
 /* Every state ends, whatever its work does. */
-static void arm_deadline(struct job *job)
+void job_arm_deadline(struct job *job)
 {
-	uint64_t delay_ms = job_deadline_ms(job, job->state);
+	uint64_t delay_ms = deadline_ms(job);
 	struct ota_error err;
 
-	if (job->undoing)
-		delay_ms = COPY_DEADLINE_MS + job->settings->timeout_ms;
 	if (job->deadline) {
 		loop_timer_set(job->deadline, delay_ms);
 		return;
@@ -242,8 +253,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 	if (rule->action == start_undo)
 		job->undoing = true;
 	job->changed_ms = loop_wall_ms(job->updater->loop);
-	job->overall_percent = job_overall_percent(
-		job->state, job->download_percent, job->overall_percent);
+	job_raise_percent(job);
 	if (!runner_record(job, &err)) {
 		if (is_before_swap(before)) {
 			give_up(job, &err);
@@ -254,7 +264,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 		return;
 	}
 	job->record_attempts = 0;
-	arm_deadline(job);
+	job_arm_deadline(job);
 	if (job->state != before)
 		updater_job_changed(job);
 	rule->action(job);
@@ -275,8 +285,10 @@ void job_handle(struct job *job, enum job_event event)
 
 void job_fail(struct job *job, const struct ota_error *cause)
 {
-	/* The way back has its own errors; the first cause is what is told. */
-	job_set_cause(job, cause);
+	/* The way back has its own errors; the first cause is what is told. One
+	 * that comes too late must not taint the end that is coming. */
+	if (!job->unrecorded && find_rule(job, JOB_EVENT_FAILED))
+		job_set_cause(job, cause);
 	job_handle(job, JOB_EVENT_FAILED);
 }
 
@@ -310,6 +322,6 @@ static void (*resume_action(const struct job *job))(struct job *)
 
 void job_resume(struct job *job)
 {
-	arm_deadline(job);
+	job_arm_deadline(job);
 	resume_action(job)(job);
 }

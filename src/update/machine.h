@@ -53,5 +53,8 @@ void job_fail(struct job *job, const struct ota_error *cause);
  * job. */
 void job_resume(struct job *job);
 
+/* Anew: the deadline of its state has changed. */
+void job_arm_deadline(struct job *job);
+
 /* The longest a job may stay in `state`, in milliseconds. */
 uint64_t job_deadline_ms(const struct job *job, enum job_state state);

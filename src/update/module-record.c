@@ -169,8 +169,16 @@ static char *make_strike_key(const struct offer *offer)
 	return key;
 }
 
+static bool has_reached(const struct job *job, enum job_state state)
+{
+	return job->overall_percent >= job_overall_percent(state, 0, 0);
+}
+
+/* One refused for its strikes has the same cause, but never got that far. */
 static bool is_strike(const struct job *job)
 {
+	if (!has_reached(job, JOB_STATE_VERIFYING))
+		return false;
 	return job->cause == OTA_ERROR_DIGEST_MISMATCH ||
 	       job->cause == OTA_ERROR_SIGNATURE_INVALID ||
 	       job->cause == OTA_ERROR_INSTALL_FAILED ||
@@ -217,19 +225,14 @@ static bool note_success(struct module_record *record, const struct job *job,
 	       replace(&record->previous, job->old_version);
 }
 
-/* From there on the backup holds what ran when the job began. */
-static bool has_renewed_backup(const struct job *job)
-{
-	return job->overall_percent >=
-	       job_overall_percent(JOB_STATE_BACKING_UP, 0, 0);
-}
-
 static bool note_version(struct module_record *record, const struct job *job,
 			 int64_t now_ms)
 {
 	if (job->state == JOB_STATE_SUCCEEDED)
 		return note_success(record, job, now_ms);
-	if (has_renewed_backup(job) && !replace(&record->previous, NULL))
+	/* From there on the backup holds what ran when the job began. */
+	if (has_reached(job, JOB_STATE_BACKING_UP) &&
+	    !replace(&record->previous, NULL))
 		return false;
 	return job->state != JOB_STATE_ROLLED_BACK ||
 	       (replace(&record->version, job->old_version) &&

@@ -115,8 +115,7 @@ static void on_artifact_progress(void *user_data,
 	if (job->told_percent >= 0 &&
 	    job->download_percent < (unsigned)job->told_percent)
 		return;
-	job->overall_percent = job_overall_percent(
-		job->state, job->download_percent, job->overall_percent);
+	job_raise_percent(job);
 	if (is_worth_showing(job) && updater_job_progress(job))
 		record_progress(job);
 }
@@ -185,6 +184,7 @@ bool runner_redeliver(struct job *job, const struct offer *offer,
 static void verified(struct job *job)
 {
 	job->gate_waiting = true;
+	job_arm_deadline(job);
 	updater_wake_jobs(job->updater);
 }
 
@@ -377,6 +377,13 @@ bool runner_has_swapped(const struct job *job)
 		       INSTALL_FOUND_UNTOUCHED;
 }
 
+const char *runner_trouble(const struct job *job)
+{
+	if (job->state != JOB_STATE_CONFIRMING || !job->installation)
+		return NULL;
+	return installation_trouble(job->installation);
+}
+
 /* otad-launch ended the trial: the old version runs, only the telling is left. */
 static void was_rolled_back(struct job *job, const struct ota_error *why)
 {
@@ -472,7 +479,7 @@ void start_confirm(struct job *job)
 		return;
 	}
 	installation_run(job->installation, INSTALL_CONFIRM);
-	if (session_is_online(job->updater->session))
+	if (job->updater->session && session_is_online(job->updater->session))
 		installation_online(job->installation);
 }
 

@@ -29,6 +29,8 @@ void end_job(struct job *job); /* result told, remembered, job forgotten */
 bool runner_record(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
 /* Has the target been touched? */
 bool runner_has_swapped(const struct job *job);
+/* What a trial saw that is not healthy yet; NULL: nothing. Borrowed. */
+const char *runner_trouble(const struct job *job);
 /* The disk is full: what the job keeps in download/ goes. */
 void runner_free_room(struct job *job);
 

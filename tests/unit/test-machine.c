@@ -63,6 +63,11 @@ bool runner_has_swapped(const struct job *job)
 	return seen.swapped;
 }
 
+const char *runner_trouble(const struct job *job)
+{
+	return NULL;
+}
+
 void runner_free_room(struct job *job)
 {
 }

@@ -212,6 +212,7 @@ static void the_third_failure_of_one_artifact_is_the_last_for_a_day(void **state
 	struct module_record *record = load(fx);
 	struct offer *other = offer_copy(fx->job.offer);
 
+	fx->job.overall_percent = 99;
 	for (unsigned i = 1; i <= 3; i++) {
 		assert_false(module_record_refuses(record, fx->job.offer, 1000));
 		fail_with(fx, record, OTA_ERROR_HEALTH_CHECK_FAILED, i);
@@ -266,9 +267,25 @@ static void one_failure_told_twice_is_one_strike(void **state)
 	struct fixture *fx = *state;
 	struct module_record *record = load(fx);
 
+	fx->job.overall_percent = 98;
 	for (unsigned i = 0; i < 5; i++)
 		fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 7);
 	assert_int_equal(record->strikes, 1);
+	module_record_free(record);
+}
+
+/* Else a cloud that offers it every minute is refused for ever. */
+static void a_refusal_for_old_strikes_is_no_new_one(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	fx->job.overall_percent = 95;
+	for (unsigned i = 1; i <= 3; i++)
+		fail_with(fx, record, OTA_ERROR_DIGEST_MISMATCH, i);
+	fx->job.overall_percent = 0;
+	fail_with(fx, record, OTA_ERROR_DIGEST_MISMATCH, 4);
+	assert_int_equal(record->strikes, 3);
 	module_record_free(record);
 }
 
@@ -407,6 +424,7 @@ int main(void)
 		TEST(a_failure_before_the_backup_leaves_the_way_back),
 		TEST(a_broken_link_is_no_strike),
 		TEST(one_failure_told_twice_is_one_strike),
+		TEST(a_refusal_for_old_strikes_is_no_new_one),
 		TEST(an_unreadable_record_is_set_aside),
 		TEST(a_record_of_nonsense_is_an_empty_one),
 		TEST(a_second_otad_is_refused),
