@@ -126,11 +126,14 @@ static void try_again(struct fetch *fetch, const struct ota_error *why,
 	uint64_t bytes = sink_bytes(fetch->sink);
 	bool advanced = bytes >= fetch->furthest_bytes +
 					 fetch->limits->advance_bytes;
-	struct ota_error err = OTA_ERROR_INIT;
+	struct ota_error err = *why;
 	uint64_t delay_ms;
 
 	if (!retry_failed(&fetch->retry, advanced)) {
-		download_fail(fetch, why);
+		if (fetch->retry.attempts > 1)
+			ota_wrap(&err, "after %u attempts",
+				 fetch->retry.attempts);
+		download_fail(fetch, &err);
 		return;
 	}
 	if (bytes > fetch->record.bytes && !download_record(fetch, &err)) {

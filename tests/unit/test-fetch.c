@@ -314,6 +314,7 @@ static void gives_up_after_so_many_attempts(void **state)
 	fetch_script(fx, "[{\"status\":500,\"repeat\":true}]");
 	fetch_expect_failure(fx, SIZE, OTA_ERROR_HTTP);
 	assert_int_equal(log_of(fx).n_requests, fx->settings.attempts);
+	assert_non_null(strstr(fx->err.text, "after 4 attempts"));
 }
 
 static void waits_as_long_as_the_server_asks(void **state)
@@ -520,6 +521,29 @@ static void our_own_pace_is_not_the_servers(void **state)
 	assert_int_equal(log_of(fx).n_requests, 1);
 }
 
+static void two_downloads_run_side_by_side(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	struct fetch_fixture other = *fx;
+
+	snprintf(other.path, sizeof(other.path), "%.500s.2", fx->path);
+	snprintf(other.record, sizeof(other.record), "%.510s.json", other.path);
+	other.seen = malloc(SIZE);
+	assert_non_null(other.seen);
+	fetch_serve(fx, SIZE, 38);
+	/* The first one ends last. */
+	fetch_script(fx, "[{\"stall_after\":2000000}]");
+	fetch_begin(fx, "/fw", SIZE);
+	fetch_wait_recorded(fx, 2000000);
+	fetch_begin(&other, "/fw", SIZE);
+	fetch_wait(&other);
+	fetch_expect_complete(&other, "fw");
+	assert_int_equal(fx->dones, 0);
+	other.fetch = fetch_free(other.fetch);
+	assert_true(fetch_discard(other.path, NULL));
+	free(other.seen);
+}
+
 static void may_be_freed_when_done(void **state)
 {
 	struct fetch_fixture *fx = *state;
@@ -645,6 +669,7 @@ int main(void)
 		TEST(no_byte_is_shown_twice_when_the_observer_fails),
 		TEST(speed_is_limited),
 		TEST(our_own_pace_is_not_the_servers),
+		TEST(two_downloads_run_side_by_side),
 		TEST(may_be_freed_when_done),
 		TEST(may_be_freed_by_progress),
 		TEST(a_link_in_the_way_is_not_followed),

@@ -6,7 +6,9 @@
  *
  * Beside FILE lies FILE.json, the record of an unfinished download: identity,
  * url, ETag, announced size, bytes safely on disk. FILE grows only through a
- * fetch; what lies beyond the recorded bytes is never trusted.
+ * fetch; what lies beyond the recorded bytes is never trusted. The record is
+ * there before the first byte and goes after the last sync: a FILE without
+ * one is complete.
  */
 
 #include "otad/base/error.h"
@@ -47,7 +49,8 @@ struct fetch_progress {
  * turn of curl and must be quick. `done` runs exactly once, from the loop,
  * never inside fetch_new(); `err` is NULL on success: then FILE is complete
  * and durable, of the announced size, and the record gone. Of failures the
- * file and its record are kept for a later resume. `done` may free the fetch.
+ * file and its record are kept for a later resume. `progress` and `done` may
+ * free the fetch; `restart` and `progress` may be NULL.
  */
 struct fetch_observer {
 	void (*restart)(struct fetch *fetch, void *user_data);
