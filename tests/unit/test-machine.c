@@ -166,6 +166,8 @@ static void a_failure_before_the_swap_ends_as_failed(void **state)
 	     s++) {
 		fx->job.state = s;
 		fx->job.cause = OTA_ERROR_NONE;
+		free(fx->job.cause_text);
+		fx->job.cause_text = NULL;
 		break_job(&fx->job, OTA_ERROR_NETWORK);
 		assert_int_equal(fx->job.state, JOB_STATE_FAILED);
 		assert_int_equal(fx->job.cause, OTA_ERROR_NETWORK);
