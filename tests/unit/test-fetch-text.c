@@ -268,9 +268,10 @@ static void a_probe_may_be_given_up(void **state)
 		fetch_probe_new(fx->fetcher, "no-such-host.invalid", 80, 9000,
 				on_address, &answer, NULL);
 
+	/* Not one round: where there is no network the answer comes at once. */
 	assert_non_null(running);
-	assert_true(loop_run_once(fx->loop, 0, NULL));
 	assert_null(fetch_probe_free(running));
+	assert_true(loop_run_once(fx->loop, 0, NULL));
 	assert_int_equal(answer.calls, 0);
 }
 
