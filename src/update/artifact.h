@@ -48,6 +48,9 @@ void artifact_store_configure(struct artifact_store *store,
  */
 void artifact_store_sweep(struct artifact_store *store, uint64_t max_age_ms);
 
+/* Beyond CacheSize= the oldest verified artifacts that no job wants go. */
+void artifact_store_trim(struct artifact_store *store);
+
 /* How many transfers run; whether `offer`'s artifact is among them or here. */
 unsigned artifact_store_transfers(const struct artifact_store *store);
 bool artifact_store_has(const struct artifact_store *store,
@@ -55,7 +58,8 @@ bool artifact_store_has(const struct artifact_store *store,
 /* Where the artifact of `offer` lies, or would. Owned, NULL: out of memory. */
 char *artifact_store_path(const struct artifact_store *store,
 			  const struct offer *offer) OTA_MUST_CHECK;
-uint64_t artifact_store_bytes(const struct artifact_store *store);
+/* Whether both offers mean the same file. */
+bool artifact_same(const struct offer *a, const struct offer *b);
 
 /*
  * Wants the artifact of `offer`: starts, joins or resumes its download. The
@@ -80,10 +84,8 @@ bool artifact_set_url(struct artifact_user *user, const char *url,
  */
 bool artifact_check(struct artifact_user *user, const struct offer *offer,
 		    struct ota_error *err) OTA_MUST_CHECK;
-const char *artifact_path(const struct artifact_user *user);
 uint64_t artifact_size_bytes(const struct artifact_user *user);
 /* DIGEST_NONE when it was not asked for. */
 const struct digest *artifact_sha256(const struct artifact_user *user);
-bool artifact_is_shared(const struct artifact_user *user);
 /* The bytes are bad, or used up: removes file and record. */
 void artifact_discard(struct artifact_user *user);

@@ -54,6 +54,7 @@ struct job *job_free(struct job *job)
 	installation_free(job->installation);
 	artifact_user_free(job->artifact);
 	fetch_text_free(job->signature);
+	config_unref(job->signature_config);
 	loop_source_free(job->deadline);
 	loop_source_free(job->retry);
 	module_settings_unref(job->settings);

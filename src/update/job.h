@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct artifact_user;
+struct config;
 struct fetch_text;
 struct job_rule;
 struct json_object;
@@ -27,7 +28,8 @@ struct updater;
 
 struct job {
 	struct updater *updater; /* borrowed */
-	struct job *next;	 /* the updater's list */
+	struct job *next, *previous; /* the updater's list */
+	struct job *same_bucket;     /* and its index */
 
 	/* Recorded. */
 	char id[JOB_ID_SIZE];
@@ -50,6 +52,7 @@ struct job {
 	struct artifact_user *artifact;
 	struct installation *installation;
 	struct fetch_text *signature;
+	struct config *signature_config; /* a reference: its settings */
 	struct loop_source *deadline;
 	struct loop_source *retry;
 	unsigned undo_attempts;
@@ -63,6 +66,7 @@ struct job {
 	bool gate_waiting; /* verified, waits for its turn to install */
 	bool remove_device;  /* its device goes when this ends */
 	bool artifact_fresh; /* verified by this process */
+	bool ask_again; /* broke off with the link: the cloud may be asked */
 	bool recorded;	/* has a file */
 };
 

@@ -95,8 +95,6 @@ const char *policy_wait(const struct policy_facts *facts,
 			uint64_t *ret_wait_ms)
 {
 	bool urgent = offer->force || approved;
-	uint64_t window_ms =
-		time_window_wait_ms(&facts->update->window, facts->now_ms);
 
 	*ret_wait_ms = UINT64_MAX;
 	if (facts->held) {
@@ -105,8 +103,8 @@ const char *policy_wait(const struct policy_facts *facts,
 	}
 	if (!urgent && !facts->update->automatic)
 		return "Auto=no: otactl install starts it";
-	if (!urgent && window_ms > 0) {
-		*ret_wait_ms = window_ms;
+	if (!urgent && facts->window_wait_ms > 0) {
+		*ret_wait_ms = facts->window_wait_ms;
 		return "outside the maintenance window (Window=)";
 	}
 	if (!facts->artifact_here &&

@@ -21,6 +21,7 @@ struct policy_facts {
 	bool on_battery;
 	unsigned battery_percent;
 	int64_t now_ms; /* wall clock */
+	uint64_t window_wait_ms; /* until Window= opens; 0: it is open */
 	bool held;
 	int64_t hold_until_ms; /* 0: until released */
 	unsigned transfers;    /* running now */

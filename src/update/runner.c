@@ -165,17 +165,43 @@ void start_download(struct job *job)
 		job_fail(job, &err);
 }
 
+/*
+ * What is verified and where it lies stays as it was: the url and the ids are
+ * the newest, but an operator has no ids to give.
+ */
+static struct offer *renew(const struct offer *old, const struct offer *newest)
+{
+	bool is_anonymous = !newest->ids.msg.text;
+	OTA_CLEANUP(offer_freep) struct offer *renewed =
+		offer_copy(is_anonymous ? old : newest);
+	char *url = strdup(newest->url);
+
+	if (!renewed || !url) {
+		free(url);
+		return NULL;
+	}
+	free(renewed->url);
+	renewed->url = url;
+	renewed->size_bytes = old->size_bytes;
+	renewed->md5 = old->md5;
+	renewed->sha256 = old->sha256;
+	renewed->force = old->force || newest->force;
+	return OTA_TAKE(renewed);
+}
+
 bool runner_redeliver(struct job *job, const struct offer *offer,
 		      struct ota_error *err)
 {
-	struct offer *renewed = offer_copy(offer);
+	OTA_CLEANUP(offer_freep) struct offer *renewed = renew(job->offer, offer);
 
 	if (!renewed)
 		return ota_fail_memory(err, "taking over an offer");
-	offer_free(job->offer);
-	job->offer = renewed;
 	if (job->artifact && !artifact_set_url(job->artifact, offer->url, err))
 		return false;
+	offer_free(job->offer);
+	job->offer = OTA_TAKE(renewed);
+	/* A forced one need not wait any more. */
+	updater_wake_jobs(job->updater);
 	return runner_record(job, err);
 }
 
@@ -230,11 +256,24 @@ static void fetch_signature(struct job *job)
 		job_fail(job, &err);
 		return;
 	}
+	config_unref(job->signature_config);
+	job->signature_config = config_ref(job->updater->config);
 	job->signature = fetch_text_new(
 		job->updater->fetcher, url, SIGNATURE_MAX_BYTES,
-		&job->updater->config->download, on_signature, job, &err);
+		&job->signature_config->download, on_signature, job, &err);
 	if (!job->signature)
 		job_fail(job, &err);
+}
+
+/* Devices of one kind are offered the same: each counts until it is staged. */
+static bool others_want_artifact(const struct job *job)
+{
+	const struct job *other = job->updater->jobs;
+
+	while (other && (other == job || other->state > JOB_STATE_INSTALLING ||
+			 !artifact_same(other->offer, job->offer)))
+		other = other->next;
+	return other;
 }
 
 /* A complete file of an earlier run that is gone or spoilt: once more. */
@@ -261,15 +300,21 @@ void runner_verify(struct job *job, const struct ota_error *fetch_err)
 		return;
 	}
 	if (!artifact_check(job->artifact, job->offer, &err)) {
-		artifact_discard(job->artifact);
+		if (!others_want_artifact(job))
+			artifact_discard(job->artifact);
 		job_fail(job, &err);
 		return;
 	}
 	job->artifact_fresh = true;
-	if (job->updater->config->update.require_signature)
-		fetch_signature(job);
-	else
+	if (!job->updater->config->update.require_signature) {
 		verified(job);
+	} else if (artifact_sha256(job->artifact)->alg == DIGEST_NONE) {
+		ota_fail(&err, OTA_ERROR_SIGNATURE_INVALID,
+			 "its signature is of a SHA-256, which was not asked for");
+		refetch(job, &err);
+	} else {
+		fetch_signature(job);
+	}
 }
 
 void start_verify(struct job *job)
@@ -285,22 +330,48 @@ void start_verify(struct job *job)
 		job_fail(job, &err);
 }
 
-void runner_open_gate(struct job *job)
+static bool has_power(const struct job *job, struct ota_error *err)
 {
 	struct policy_facts facts = {
 		.update = &job->updater->config->update,
 	};
+
+	facts.on_battery = power_on_battery(job->updater->power_dir,
+					    &facts.battery_percent);
+	return policy_has_power(&facts, err);
+}
+
+static bool wave_goes_on(const struct job *job, struct ota_error *err)
+{
+	unsigned stop = job->updater->config->update.wave_stop;
+	unsigned failures = wave_failures(&job->updater->waves, job->offer);
+
+	if (stop == 0 || failures < stop ||
+	    strcmp(job->offer->device, DEVICE_SELF) == 0)
+		return true;
+	return ota_fail(err, OTA_ERROR_CANCELLED,
+			"version %s failed on %u devices before (WaveStop=); otactl update tries it again",
+			job->offer->version, failures);
+}
+
+bool runner_may_go_on(const struct job *job, struct ota_error *err)
+{
+	return has_power(job, err) && wave_goes_on(job, err);
+}
+
+void runner_open_gate(struct job *job, struct gate *gate)
+{
 	struct ota_error err;
 
-	if (!job->gate_waiting || !gate_is_open(job, &job->hold_reason))
+	if (!gate_is_open(gate, job, &job->hold_reason))
 		return;
 	job->gate_waiting = false;
-	facts.on_battery =
-		power_on_battery(POWER_SUPPLY_DIR, &facts.battery_percent);
-	if (!policy_has_power(&facts, &err))
+	if (!runner_may_go_on(job, &err)) {
 		job_fail(job, &err);
-	else
-		job_handle(job, JOB_EVENT_VERIFIED);
+		return;
+	}
+	gate_pass(gate, job);
+	job_handle(job, JOB_EVENT_VERIFIED);
 }
 
 /* ---- from backing-up to confirming ---- */
@@ -333,8 +404,7 @@ static bool need_installation(struct job *job, struct ota_error *err)
 		.artifact = path,
 		.size_bytes = job->artifact ? artifact_size_bytes(job->artifact) :
 					      job->offer->size_bytes,
-		.artifact_shared = job->artifact &&
-				   artifact_is_shared(job->artifact),
+		.artifact_shared = others_want_artifact(job),
 		.artifact_fresh = job->artifact_fresh,
 	};
 
@@ -365,7 +435,18 @@ void start_backup(struct job *job)
 
 void start_install(struct job *job)
 {
+	/* Anew: who else wants the artifact may have changed since the backup. */
+	job->installation = installation_free(job->installation);
 	run_step(job, INSTALL_STAGE);
+}
+
+bool runner_has_backup(struct job *job, struct ota_error *err)
+{
+	return need_installation(job, err) &&
+	       (installation_has_backup(job->installation) ||
+		ota_fail(err, OTA_ERROR_NOT_FOUND,
+			 "the earlier version of %s is not there any more",
+			 job->offer->module));
 }
 
 bool runner_has_swapped(const struct job *job)
@@ -605,7 +686,7 @@ static void on_step_done(struct installation *installation,
 
 void runner_free_room(struct job *job)
 {
-	if (job->artifact && !artifact_is_shared(job->artifact))
+	if (job->artifact && !others_want_artifact(job))
 		artifact_discard(job->artifact);
 }
 
@@ -613,15 +694,17 @@ static void release_artifact(struct job *job)
 {
 	OTA_CLEANUP(freep) char *path =
 		artifact_store_path(job->updater->artifacts, job->offer);
-	bool keep = job->state == JOB_STATE_FAILED && is_quiet_fault(job->cause);
-	bool shared = job->artifact && artifact_is_shared(job->artifact);
+	bool is_bad = job->state == JOB_STATE_FAILED &&
+		      !is_quiet_fault(job->cause);
 	struct ota_error err;
 
 	job->artifact = artifact_user_free(job->artifact);
-	if (keep || shared || !path ||
-	    artifact_store_has(job->updater->artifacts, job->offer))
+	if (!path || others_want_artifact(job))
 		return;
-	if (!fetch_discard(path, &err))
+	/* Else another device may be offered the same tomorrow (CacheSize=). */
+	if (!is_bad)
+		artifact_store_trim(job->updater->artifacts);
+	else if (!fetch_discard(path, &err))
 		log_warning(NULL, "%s", err.text);
 }
 
@@ -702,11 +785,21 @@ static void on_finish_retry(struct loop_source *source, void *user_data)
 	finish_job(user_data);
 }
 
+/* The last one to go takes the device with it. */
+static void drop_device_without_jobs(struct updater *updater, const char *name)
+{
+	for (struct job *job = updater->jobs; job; job = job->next)
+		if (strcmp(job->offer->device, name) == 0)
+			return;
+	updater_drop_device(updater, name);
+}
+
 static void finish_job(struct job *job)
 {
 	struct updater *updater = job->updater;
 	OTA_CLEANUP(freep) char *path = job_path(job);
 	OTA_CLEANUP(offer_freep) struct offer *waiting = NULL;
+	OTA_CLEANUP(freep) char *gone = NULL;
 	struct ota_error err = OTA_ERROR_INIT;
 	enum offer_outcome outcome;
 
@@ -720,11 +813,14 @@ static void finish_job(struct job *job)
 		log_warning(NULL, "%s", err.text);
 	if (installer_restarts_self(job->settings->type))
 		updater->trial = false;
+	wave_note_end(&updater->waves, job);
 	if (job->remove_device)
-		updater_drop_device(updater, job->offer->device);
+		gone = strdup(job->offer->device);
 	else
 		waiting = OTA_TAKE(job->waiting);
 	updater_drop_job(job);
+	if (gone)
+		drop_device_without_jobs(updater, gone);
 	if (waiting &&
 	    !updater_take_offer(updater, waiting, &outcome, NULL, &err))
 		log_notice(NULL, "The waiting offer is refused: %s", err.text);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+struct gate;
 struct job;
 struct offer;
 
@@ -27,6 +28,8 @@ void end_job(struct job *job); /* result told, remembered, job forgotten */
 
 /* The job's file, durably. */
 bool runner_record(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
+/* Is there a version to go back to? not-found when there is none. */
+bool runner_has_backup(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
 /* Has the target been touched? */
 bool runner_has_swapped(const struct job *job);
 /* What a trial saw that is not healthy yet; NULL: nothing. Borrowed. */
@@ -39,5 +42,9 @@ bool runner_redeliver(struct job *job, const struct offer *offer,
 		      struct ota_error *err) OTA_MUST_CHECK;
 /* The artifact's file is there (or cannot be had): is it what was offered? */
 void runner_verify(struct job *job, const struct ota_error *fetch_err);
-/* Lets a verified job whose turn it is go on, if there is one. */
-void runner_open_gate(struct job *job);
+/* Lets a verified job go on if its turn has come. */
+void runner_open_gate(struct job *job, struct gate *gate);
+/* What may stop a job before its download and again before its installation:
+ * power-low, cancelled (WaveStop=). */
+bool runner_may_go_on(const struct job *job, struct ota_error *err)
+	OTA_MUST_CHECK;

@@ -4,44 +4,78 @@
 #include "otad/base/log.h"
 #include "otad/base/loop.h"
 #include "otad/base/messages.h"
+#include "otad/base/units.h"
 
 #include "artifact.h"
+#include "gate.h"
 #include "machine.h"
 #include "policy.h"
 #include "reporter.h"
 #include "runner.h"
 #include "updater-private.h"
 
+/* Waiting by the clock: the clock itself may be set meanwhile. */
+#define WAKE_MAX_MS (10 * 60 * 1000)
+
+/* ---- the list, and its index by device and module ---- */
+
+/* FNV-1a. */
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+	/* The NUL as well: it keeps device and module apart. */
+	for (size_t i = 0; i <= strlen(text); i++)
+		hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+	return hash;
+}
+
+static size_t bucket_of(const char *device, const char *module)
+{
+	return hash_text(hash_text(2166136261u, device), module) %
+	       UPDATER_JOB_BUCKETS;
+}
+
 struct job *updater_find_job(const struct updater *updater, const char *device,
 			     const char *module)
 {
-	for (struct job *job = updater->jobs; job; job = job->next)
-		if (strcmp(job->offer->device, device) == 0 &&
-		    strcmp(job->offer->module, module) == 0)
-			return job;
-	return NULL;
+	struct job *job = updater->job_buckets[bucket_of(device, module)];
+
+	while (job && (strcmp(job->offer->device, device) != 0 ||
+		       strcmp(job->offer->module, module) != 0))
+		job = job->same_bucket;
+	return job;
+}
+
+static struct job **bucket_for(const struct job *job)
+{
+	return &job->updater->job_buckets[bucket_of(job->offer->device,
+						    job->offer->module)];
 }
 
 /* At the end: who came first goes first. */
 void updater_add_job(struct updater *updater, struct job *job)
 {
-	struct job **at = &updater->jobs;
+	struct job **bucket = bucket_for(job);
 
-	while (*at)
-		at = &(*at)->next;
-	*at = job;
+	job->previous = updater->last_job;
 	job->next = NULL;
+	*(job->previous ? &job->previous->next : &updater->jobs) = job;
+	updater->last_job = job;
+	job->same_bucket = *bucket;
+	*bucket = job;
 	updater->n_jobs++;
 }
 
 void updater_drop_job(struct job *job)
 {
 	struct updater *updater = job->updater;
-	struct job **at = &updater->jobs;
+	struct job **at = bucket_for(job);
 
 	while (*at != job)
-		at = &(*at)->next;
-	*at = job->next;
+		at = &(*at)->same_bucket;
+	*at = job->same_bucket;
+	*(job->previous ? &job->previous->next : &updater->jobs) = job->next;
+	*(job->next ? &job->next->previous : &updater->last_job) =
+		job->previous;
 	updater->n_jobs--;
 	job_free(job);
 }
@@ -95,27 +129,51 @@ void updater_resume_jobs(struct updater *updater)
 
 /* ---- letting them start ---- */
 
-static void let_start(struct job *job, uint64_t *wake_ms)
+/* What all who wait are measured by, gathered once for thousands of them. */
+struct look {
+	struct policy_facts facts;
+	struct gate gate;
+	uint64_t wake_ms;
+};
+
+static void begin_look(const struct updater *updater, struct look *look)
 {
-	struct updater *updater = job->updater;
-	struct policy_facts facts = {
-		.update = &updater->config->update,
-		.download = &updater->config->download,
-		.now_ms = loop_wall_ms(updater->loop),
-		.held = updater->held,
-		.hold_until_ms = updater->hold_until_ms,
-		.transfers = artifact_store_transfers(updater->artifacts),
-		.artifact_here =
-			artifact_store_has(updater->artifacts, job->offer),
+	const struct config_update *update = &updater->config->update;
+	int64_t now_ms = loop_wall_ms(updater->loop);
+
+	*look = (struct look){
+		.facts = {
+			.update = update,
+			.download = &updater->config->download,
+			.now_ms = now_ms,
+			.window_wait_ms =
+				time_window_wait_ms(&update->window, now_ms),
+			.held = updater->held,
+			.hold_until_ms = updater->hold_until_ms,
+		},
+		.wake_ms = LOOP_NEVER,
 	};
+	gate_look(&look->gate, updater);
+	if (updater->held && updater->hold_until_ms > now_ms)
+		look->wake_ms = (uint64_t)(updater->hold_until_ms - now_ms);
+}
+
+static void let_start(struct job *job, struct look *look)
+{
+	const struct artifact_store *artifacts = job->updater->artifacts;
+	struct ota_error err;
 	uint64_t wait_ms;
 
+	look->facts.transfers = artifact_store_transfers(artifacts);
+	look->facts.artifact_here = artifact_store_has(artifacts, job->offer);
 	job->hold_reason =
-		policy_wait(&facts, job->offer, job->approved, &wait_ms);
-	if (!job->hold_reason)
+		policy_wait(&look->facts, job->offer, job->approved, &wait_ms);
+	if (!job->hold_reason && runner_may_go_on(job, &err))
 		job_handle(job, JOB_EVENT_ALLOWED);
-	else if (wait_ms < *wake_ms)
-		*wake_ms = wait_ms;
+	else if (!job->hold_reason)
+		job_fail(job, &err);
+	else if (wait_ms < look->wake_ms)
+		look->wake_ms = wait_ms;
 }
 
 static bool hold_has_ended(const struct updater *updater)
@@ -127,21 +185,24 @@ static bool hold_has_ended(const struct updater *updater)
 static void look_at_jobs(struct loop_source *source, void *user_data)
 {
 	struct updater *updater = user_data;
-	uint64_t wake_ms = LOOP_NEVER;
 	struct job *next;
 	struct ota_error err;
+	struct look look;
 
 	if (hold_has_ended(updater) && !updater_release(updater, &err))
 		log_error(NULL, "%s", err.text);
+	begin_look(updater, &look);
 	for (struct job *job = updater->jobs; job; job = next) {
 		next = job->next;
-		if (job->state == JOB_STATE_AVAILABLE && !job->unrecorded)
-			let_start(job, &wake_ms);
+		if (job->state == JOB_STATE_AVAILABLE)
+			let_start(job, &look);
 		else if (job->gate_waiting)
-			runner_open_gate(job);
+			runner_open_gate(job, &look.gate);
 	}
+	if (look.wake_ms != LOOP_NEVER && look.wake_ms > WAKE_MAX_MS)
+		look.wake_ms = WAKE_MAX_MS;
 	if (updater->wake)
-		loop_timer_set(updater->wake, wake_ms);
+		loop_timer_set(updater->wake, look.wake_ms);
 }
 
 static void on_wake(struct loop_source *source, void *user_data)
@@ -185,7 +246,9 @@ void updater_job_view(const struct job *job, struct job_view *ret)
 					    0,
 		.error = job->cause,
 		.message = job->cause_text,
-		.waiting = job->hold_reason,
+		.waiting = job_state_is_terminal(job->state) ?
+				   NULL :
+				   job->hold_reason,
 		.changed_ms = job->changed_ms,
 	};
 }
@@ -212,12 +275,12 @@ static void tell_listeners(struct job *job)
 	struct job_view view;
 
 	updater_job_view(job, &view);
-	updater->telling = true;
+	updater->telling++;
 	for (struct updater_listener *l = updater->listeners; l; l = l->next)
 		if (!l->gone)
 			l->fn(&view, l->user_data);
-	updater->telling = false;
-	drop_gone_listeners(updater);
+	if (--updater->telling == 0)
+		drop_gone_listeners(updater);
 }
 
 struct updater_listener *updater_listen(struct updater *updater,
@@ -240,7 +303,7 @@ struct updater_listener *updater_unlisten(struct updater_listener *listener)
 	if (!listener)
 		return NULL;
 	listener->gone = true;
-	if (!listener->updater->telling)
+	if (listener->updater->telling == 0)
 		drop_gone_listeners(listener->updater);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "job.h"
 #include "module-record.h"
 #include "store.h"
+#include "wave.h"
 
 struct artifact_store;
 struct asked;
@@ -16,6 +17,8 @@ struct session;
 
 /* protocols.md, section 1.8. */
 #define UPDATER_MAX_JOBS 20000
+/* Chains of the index of jobs by device and module. */
+#define UPDATER_JOB_BUCKETS 1024
 
 struct updater_listener {
 	struct updater *updater;
@@ -39,14 +42,17 @@ struct updater {
 	struct inventory *inventory;
 	struct asked *asked; /* version queries under way */
 	struct install_env env;
+	const char *power_dir; /* POWER_SUPPLY_DIR */
 	struct artifact_store *artifacts;
 	struct reporter *reporter;
 	struct session *session;
 
-	struct job *jobs;
+	struct job *jobs, *last_job;
+	struct job *job_buckets[UPDATER_JOB_BUCKETS];
 	size_t n_jobs;
+	struct waves waves;
 	struct updater_listener *listeners;
-	bool telling;
+	unsigned telling; /* of them, one within another */
 
 	bool held;
 	int64_t hold_until_ms;

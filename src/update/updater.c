@@ -13,6 +13,7 @@
 #include "artifact.h"
 #include "history.h"
 #include "machine.h"
+#include "power.h"
 #include "reporter.h"
 #include "session.h"
 #include "updater-private.h"
@@ -354,6 +355,7 @@ struct updater *updater_new(const struct updater_options *options,
 		return NULL;
 	}
 	updater->store.lock_fd = -1;
+	updater->power_dir = POWER_SUPPLY_DIR;
 	updater->loop = options->loop;
 	updater->config = config_ref(options->config);
 	updater->fetcher = options->fetcher;

@@ -67,8 +67,15 @@ static enum ota_error_kind refusal(struct fixture *fx)
 		       fx->err.kind;
 }
 
+static void look_at_clock(struct fixture *fx)
+{
+	fx->facts.window_wait_ms =
+		time_window_wait_ms(&fx->update.window, fx->facts.now_ms);
+}
+
 static const char *reason_to_wait(struct fixture *fx, uint64_t *ret_wait_ms)
 {
+	look_at_clock(fx);
 	return policy_wait(&fx->facts, fx->offer, false, ret_wait_ms);
 }
 
