@@ -135,7 +135,11 @@ static bool enter(struct updater *updater, struct device *device,
 		device_free(device);
 		return false;
 	}
-	return set_versions(updater, device, err);
+	if (set_versions(updater, device, err))
+		return true;
+	free(device->owner_data);
+	inventory_remove(updater->inventory, device->name);
+	return false;
 }
 
 static bool enter_configured(struct updater *updater, struct ota_error *err)
@@ -295,7 +299,8 @@ static bool is_too_late(const struct updater *updater,
 		const char *module = device->modules[i].settings->name;
 		struct job *job = updater_find_job(updater, device->name, module);
 
-		if (!job || job->state < JOB_STATE_INSTALLING)
+		if (!job || job->state < JOB_STATE_INSTALLING ||
+		    job_state_is_terminal(job->state))
 			continue;
 		ota_fail(err, OTA_ERROR_BUSY,
 			 "%s of %s is %s; remove the device when that has ended",
@@ -305,24 +310,27 @@ static bool is_too_late(const struct updater *updater,
 	return false;
 }
 
-/* True while a job is left whose end the cloud must still be told. */
-static bool cancel_jobs(struct updater *updater, const struct device *device)
+/*
+ * True when there are any: the cloud must be told of their end while it still
+ * knows the device, so the last of them takes it out of the inventory. That may
+ * have happened by now.
+ */
+static bool cancel_jobs(struct updater *updater, const char *device)
 {
 	struct ota_error why;
-	bool left = false;
+	struct job *next;
+	bool any = false;
 
 	ota_fail(&why, OTA_ERROR_CANCELLED, "its device was removed");
-	for (size_t i = 0; i < device->n_modules; i++) {
-		const char *module = device->modules[i].settings->name;
-		struct job *job = updater_find_job(updater, device->name, module);
-
-		if (!job)
+	for (struct job *job = updater->jobs; job; job = next) {
+		next = job->next;
+		if (strcmp(job->offer->device, device) != 0)
 			continue;
+		any = true;
 		job->remove_device = true;
 		job_fail(job, &why);
-		left |= updater_find_job(updater, device->name, module) != NULL;
 	}
-	return left;
+	return any;
 }
 
 bool updater_remove_device(struct updater *updater, const char *name,
@@ -348,8 +356,7 @@ bool updater_remove_device(struct updater *updater, const char *name,
 		return false;
 	log_notice(&(struct log_context){ .device = name }, "Device %s removed",
 		   name);
-	/* The end of its last job takes it out of the inventory. */
-	if (!cancel_jobs(updater, device))
+	if (!cancel_jobs(updater, name))
 		updater_drop_device(updater, name);
 	return true;
 }

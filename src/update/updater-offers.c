@@ -31,7 +31,7 @@ static bool gather_facts(const struct updater *updater,
 		.now_ms = loop_wall_ms(updater->loop),
 	};
 	ret->on_battery =
-		power_on_battery(POWER_SUPPLY_DIR, &ret->battery_percent);
+		power_on_battery(updater->power_dir, &ret->battery_percent);
 	return file_free_bytes(updater->store.dir, &ret->free_bytes, err);
 }
 
@@ -47,6 +47,7 @@ static bool has_not_failed_too_often(struct updater *updater,
 	if (!record)
 		return false;
 	if (!is_from_cloud(offer)) {
+		wave_forget(&updater->waves, offer);
 		module_record_forgive(record);
 		return module_record_save(record, &updater->store,
 					  offer->device, offer->module, err);
@@ -143,8 +144,15 @@ static bool begin(struct updater *updater, struct module *module,
 		return false;
 	}
 	job = make_job(updater, module, offer, err);
-	if (!job || !runner_record(job, err))
+	if (!job)
 		return false;
+	if (!runner_record(job, err)) {
+		struct ota_error why = *err;
+
+		/* Some platforms say it only once: they must hear of it. */
+		refuse(updater, module, offer, &why);
+		return false;
+	}
 	if (ret_job)
 		*ret_job = job;
 	updater_add_job(updater, job);
@@ -170,7 +178,11 @@ static bool wait_behind(struct job *job, const struct offer *offer,
 		return ota_fail_memory(err, "keeping an offer");
 	offer_free(job->waiting);
 	job->waiting = copy;
-	return runner_record(job, err);
+	/* Only a power cut would forget it. */
+	if (!runner_record(job, err))
+		log_warning(NULL, "The waiting offer is not recorded: %s",
+			    err->text);
+	return true;
 }
 
 static bool is_running(const struct module *module, const struct offer *offer)
@@ -290,8 +302,10 @@ bool updater_install(struct updater *updater, const char *device,
 				job->offer->module, job->offer->version,
 				job_state_name(job->state));
 	job->approved = true;
-	if (!runner_record(job, err))
+	if (!runner_record(job, err)) {
+		job->approved = false;
 		return false;
+	}
 	updater_wake_jobs(updater);
 	return true;
 }
@@ -314,6 +328,16 @@ bool updater_cancel(struct updater *updater, const char *device,
 	return true;
 }
 
+static bool may_go_back(const struct job *job)
+{
+	if (job->undoing || job->unrecorded)
+		return false;
+	/* Our own execv(2) cannot be called back. */
+	return job->state == JOB_STATE_CONFIRMING ||
+	       (job->state == JOB_STATE_RESTARTING &&
+		!installer_restarts_self(job->settings->type));
+}
+
 static bool roll_back_trial(struct job *job, struct ota_error *err)
 {
 	struct ota_error why;
@@ -323,11 +347,12 @@ static bool roll_back_trial(struct job *job, struct ota_error *err)
 				"%s %s is only %s; otactl cancel stops it",
 				job->offer->module, job->offer->version,
 				job_state_name(job->state));
-	if (job->state == JOB_STATE_INSTALLING || job->undoing)
+	if (!may_go_back(job))
 		return ota_fail(err, OTA_ERROR_BUSY,
 				"%s %s is %s just now; try again in a moment",
 				job->offer->module, job->offer->version,
-				job->undoing ? "being rolled back" : "installed");
+				job->undoing ? "being rolled back" :
+					       job_state_name(job->state));
 	ota_fail(&why, OTA_ERROR_CANCELLED, "rolled back by an operator");
 	job_fail(job, &why);
 	return true;
@@ -357,7 +382,8 @@ static bool roll_back_success(struct updater *updater, struct module *module,
 	job_set_cause(job, &why);
 	job->state = JOB_STATE_CONFIRMING;
 	job->undoing = true;
-	if (!runner_record(job, err))
+	job_raise_percent(job);
+	if (!runner_has_backup(job, err) || !runner_record(job, err))
 		return false;
 	updater_add_job(updater, job);
 	updater_job_changed(job);
