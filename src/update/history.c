@@ -60,18 +60,135 @@ static char *read_all(const char *path, size_t *ret_size, struct ota_error *err)
 	return file_read(path, 2 * HISTORY_MAX_BYTES, ret_size, err);
 }
 
+static bool show(struct json_object *json, history_fn fn, void *user_data)
+{
+	const char *error = json_get_string(json, "error");
+	const char *state = json_get_string(json, "state");
+	struct history_entry entry = {
+		.job = json_get_string(json, "job"),
+		.device = json_get_string(json, "device"),
+		.module = json_get_string(json, "module"),
+		.version = json_get_string(json, "version"),
+		.old_version = json_get_string(json, "old_version"),
+		.message = json_get_string(json, "message"),
+		.started_ms = json_get_int(json, "started_ms", 0),
+		.ended_ms = json_get_int(json, "ended_ms", 0),
+		.bytes = (uint64_t)json_get_int(json, "bytes", 0),
+	};
+
+	if (!entry.job || !entry.device || !entry.module || !entry.version ||
+	    !state || !job_state_parse(state, &entry.state))
+		return true;
+	if (!error || !ota_error_kind_parse(error, &entry.error))
+		entry.error = OTA_ERROR_NONE;
+	return fn(&entry, user_data);
+}
+
+static bool show_line(const char *line, size_t size, history_fn fn,
+		      void *user_data)
+{
+	enum json_fault fault;
+	OTA_CLEANUP(json_freep) struct json_object *json =
+		json_parse(line, size, JSON_MAX_BYTES, &fault);
+
+	return show(json, fn, user_data);
+}
+
+/* ---- sums ---- */
+
+static uint64_t count_of(struct json_object *json, const char *key)
+{
+	int64_t count = json_get_int(json, key, 0);
+
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+static bool count_entry(const struct history_entry *entry, void *user_data)
+{
+	struct history_totals *totals = user_data;
+
+	totals->succeeded += entry->state == JOB_STATE_SUCCEEDED;
+	totals->failed += entry->state == JOB_STATE_FAILED;
+	totals->rolled_back += entry->state == JOB_STATE_ROLLED_BACK;
+	totals->bytes += entry->bytes;
+	return true;
+}
+
+static void add_gone(struct json_object *gone, struct history_totals *totals)
+{
+	totals->succeeded += count_of(gone, "succeeded");
+	totals->failed += count_of(gone, "failed");
+	totals->rolled_back += count_of(gone, "rolled_back");
+	totals->bytes += count_of(gone, "bytes");
+}
+
+/* Whole lines of `size` bytes. */
+static void count_lines(const char *text, size_t size,
+			struct history_totals *totals)
+{
+	const char *newline;
+
+	for (const char *at = text; at < text + size; at = newline + 1) {
+		OTA_CLEANUP(json_freep) struct json_object *json = NULL;
+		enum json_fault fault;
+
+		newline = memchr(at, '\n', (size_t)(text + size - at));
+		if (!newline)
+			break;
+		json = json_parse(at, (size_t)(newline - at), JSON_MAX_BYTES,
+				  &fault);
+		add_gone(json_get(json, "gone"), totals);
+		show(json, count_entry, totals);
+	}
+}
+
+/* The line that stands for those that are gone. */
+static struct json_object *make_sum(const struct history_totals *totals)
+{
+	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
+	OTA_CLEANUP(json_freep) struct json_object *gone = json_new_object();
+
+	if (!json || !gone ||
+	    !json_add_int(gone, "succeeded", (int64_t)totals->succeeded) ||
+	    !json_add_int(gone, "failed", (int64_t)totals->failed) ||
+	    !json_add_int(gone, "rolled_back", (int64_t)totals->rolled_back) ||
+	    !json_add_int(gone, "bytes", (int64_t)totals->bytes) ||
+	    !json_add(json, "gone", OTA_TAKE(gone)))
+		return NULL;
+	return OTA_TAKE(json);
+}
+
 static bool drop_older_half(const char *path, struct ota_error *err)
 {
+	struct history_totals totals = { 0 };
+	OTA_CLEANUP(json_freep) struct json_object *sum = NULL;
+	OTA_CLEANUP(freep) char *shorter = NULL;
 	size_t size;
 	OTA_CLEANUP(freep) char *text = read_all(path, &size, err);
+	const char *sum_text;
 	char *half;
+	int bytes;
 
+	if (!text && err->kind == OTA_ERROR_PROTOCOL) {
+		store_set_aside(path, err);
+		return true;
+	}
 	if (!text)
 		return false;
 	half = memchr(text + size / 2, '\n', size - size / 2);
 	half = half ? half + 1 : text + size;
-	return file_write(path, half, (size_t)(text + size - half), HISTORY_MODE,
-			  err);
+	count_lines(text, (size_t)(half - text), &totals);
+	sum = make_sum(&totals);
+	sum_text = sum ? json_text(sum) : NULL;
+	if (!sum_text)
+		return ota_fail_memory(err, "shortening the history");
+	bytes = asprintf(&shorter, "%s\n%.*s", sum_text,
+			 (int)(text + size - half), half);
+	if (bytes < 0) {
+		shorter = NULL;
+		return ota_fail_memory(err, "shortening the history");
+	}
+	return file_write(path, shorter, (size_t)bytes, HISTORY_MODE, err);
 }
 
 /* Where the next line begins: after the last whole one. */
@@ -140,34 +257,6 @@ bool history_append(const struct store *store, const struct job *job,
 	return there || write_line(fd, text, end, err);
 }
 
-static bool show_line(const char *line, size_t size, history_fn fn,
-		      void *user_data)
-{
-	enum json_fault fault;
-	OTA_CLEANUP(json_freep) struct json_object *json =
-		json_parse(line, size, JSON_MAX_BYTES, &fault);
-	const char *error = json_get_string(json, "error");
-	const char *state = json_get_string(json, "state");
-	struct history_entry entry = {
-		.job = json_get_string(json, "job"),
-		.device = json_get_string(json, "device"),
-		.module = json_get_string(json, "module"),
-		.version = json_get_string(json, "version"),
-		.old_version = json_get_string(json, "old_version"),
-		.message = json_get_string(json, "message"),
-		.started_ms = json_get_int(json, "started_ms", 0),
-		.ended_ms = json_get_int(json, "ended_ms", 0),
-		.bytes = (uint64_t)json_get_int(json, "bytes", 0),
-	};
-
-	if (!entry.job || !entry.device || !entry.module || !entry.version ||
-	    !state || !job_state_parse(state, &entry.state))
-		return true;
-	if (!error || !ota_error_kind_parse(error, &entry.error))
-		entry.error = OTA_ERROR_NONE;
-	return fn(&entry, user_data);
-}
-
 /* The start of the last `count` lines of `size` bytes that end in LF. */
 static const char *last_lines(const char *text, size_t size, size_t count)
 {
@@ -210,24 +299,19 @@ bool history_read(const struct store *store, size_t count, history_fn fn,
 	return true;
 }
 
-static bool count_entry(const struct history_entry *entry, void *user_data)
-{
-	struct history_totals *totals = user_data;
-
-	totals->succeeded += entry->state == JOB_STATE_SUCCEEDED;
-	totals->failed += entry->state == JOB_STATE_FAILED;
-	totals->rolled_back += entry->state == JOB_STATE_ROLLED_BACK;
-	totals->bytes += entry->bytes;
-	return true;
-}
-
 bool history_count(const struct store *store, struct history_totals *ret,
 		   struct ota_error *err)
 {
-	struct history_totals totals = { 0 };
+	OTA_CLEANUP(freep) char *path = history_path(store);
+	OTA_CLEANUP(freep) char *text = NULL;
+	size_t size;
 
-	if (!history_read(store, SIZE_MAX, count_entry, &totals, err))
+	if (!path)
+		return ota_fail_memory(err, "reading the history");
+	text = read_all(path, &size, err);
+	if (!text)
 		return false;
-	*ret = totals;
+	*ret = (struct history_totals){ 0 };
+	count_lines(text, size, ret);
 	return true;
 }

@@ -25,6 +25,6 @@ bool history_read(const struct store *store, size_t count, history_fn fn,
 struct history_totals {
 	uint64_t succeeded, failed, rolled_back, bytes;
 };
-/* Counts of what is still in the file. */
+/* Of all jobs, those that have left the file included. */
 bool history_count(const struct store *store, struct history_totals *ret,
 		   struct ota_error *err) OTA_MUST_CHECK;

@@ -741,6 +741,9 @@ static bool set_running(struct job *job)
 
 	if (!module || job->settings->type == INSTALLER_SELF)
 		return true;
+	if (job->state != JOB_STATE_FAILED)
+		updater_version_is_known(job->updater, device->name,
+					 job->offer->module);
 	if (job->state == JOB_STATE_SUCCEEDED)
 		return module_set_version(module, job->offer->version);
 	if (job->state == JOB_STATE_ROLLED_BACK && job->old_version)

@@ -127,6 +127,13 @@ static bool has_suffix(const char *name, const char *suffix)
 	return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
+/* A worn out sector must not keep otad from starting. */
+static bool is_damage(const struct ota_error *why)
+{
+	return why->sys_errno == EIO || why->sys_errno == EBADMSG ||
+	       why->sys_errno == EUCLEAN;
+}
+
 static bool visit(const char *path, store_document_fn fn, void *user_data,
 		  struct ota_error *err)
 {
@@ -141,7 +148,7 @@ static bool visit(const char *path, store_document_fn fn, void *user_data,
 
 	if (!document || !fn(user_data, path, document, &why)) {
 		/* Ours to fix, not the file's fault: try again next time. */
-		if (why.kind != OTA_ERROR_PROTOCOL) {
+		if (why.kind != OTA_ERROR_PROTOCOL && !is_damage(&why)) {
 			*err = why;
 			return false;
 		}

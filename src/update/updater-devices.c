@@ -11,10 +11,13 @@
 #include "session.h"
 #include "updater-private.h"
 
+/* Handlers that are asked for their version at a time: each is a process. */
+#define MAX_QUERIES 8
+
 /* VersionFile= and handlers may tell another version than the record. */
 struct asked {
 	struct updater *updater;
-	struct version_query *query;
+	struct version_query *query; /* NULL: its turn has not come */
 	struct asked *next;
 	char *device, *module;
 };
@@ -29,11 +32,16 @@ static void asked_free(struct asked *asked)
 
 static void forget_asked(struct asked *asked)
 {
-	struct asked **at = &asked->updater->asked;
+	struct asked **at = &asked->updater->asked, *before = NULL;
 
-	while (*at != asked)
-		at = &(*at)->next;
+	while (*at != asked) {
+		before = *at;
+		at = &before->next;
+	}
 	*at = asked->next;
+	if (asked->updater->last_asked == asked)
+		asked->updater->last_asked = before;
+	asked->updater->queries -= asked->query != NULL;
 	asked_free(asked);
 }
 
@@ -43,6 +51,8 @@ void updater_forget_questions(struct updater *updater)
 		forget_asked(updater->asked);
 }
 
+static void ask_next(struct updater *updater);
+
 static void on_version(void *user_data, const char *version)
 {
 	struct asked *asked = user_data;
@@ -50,7 +60,11 @@ static void on_version(void *user_data, const char *version)
 	struct ota_error err;
 	struct module *module = updater_find_module(
 		updater, asked->device, asked->module, NULL, &err);
-	bool changed = module && version &&
+	struct job *job = module ? updater_find_job(updater, asked->device,
+						    asked->module) :
+				   NULL;
+	/* Of what is on trial, the end of the job tells. */
+	bool changed = module && version && !(job && job_is_installing(job)) &&
 		       (!module->version || strcmp(module->version, version) != 0);
 
 	if (changed && !module_set_version(module, version))
@@ -59,13 +73,59 @@ static void on_version(void *user_data, const char *version)
 		session_report_version(updater->session, asked->device,
 				       asked->module);
 	forget_asked(asked);
+	ask_next(updater);
+}
+
+static bool ask(struct asked *asked, struct ota_error *err)
+{
+	struct updater *updater = asked->updater;
+	struct module *module = updater_find_module(
+		updater, asked->device, asked->module, NULL, err);
+
+	if (!module)
+		return false;
+	asked->query = version_query_new(&updater->env, asked->device,
+					 module->settings, on_version, asked,
+					 err);
+	updater->queries += asked->query != NULL;
+	return asked->query;
+}
+
+static void ask_next(struct updater *updater)
+{
+	struct asked *asked = updater->asked, *next;
+	struct ota_error err;
+
+	for (; asked && updater->queries < MAX_QUERIES; asked = next) {
+		next = asked->next;
+		if (asked->query || ask(asked, &err))
+			continue;
+		log_warning(&(struct log_context){ .device = asked->device,
+						   .module = asked->module },
+			    "Version of %s unknown: %s", asked->module,
+			    err.text);
+		forget_asked(asked);
+	}
+}
+
+void updater_version_is_known(struct updater *updater, const char *device,
+			      const char *module)
+{
+	struct asked *asked = updater->asked, *next;
+
+	for (; asked; asked = next) {
+		next = asked->next;
+		if (strcmp(asked->device, device) == 0 &&
+		    strcmp(asked->module, module) == 0)
+			forget_asked(asked);
+	}
+	ask_next(updater);
 }
 
 void updater_refresh_version(struct updater *updater, const char *device,
 			     struct module *module)
 {
 	struct asked *asked = calloc(1, sizeof(*asked));
-	struct ota_error err;
 
 	if (!asked || !(asked->device = strdup(device)) ||
 	    !(asked->module = strdup(module->settings->name))) {
@@ -74,16 +134,9 @@ void updater_refresh_version(struct updater *updater, const char *device,
 		return;
 	}
 	asked->updater = updater;
-	asked->next = updater->asked;
-	updater->asked = asked;
-	asked->query = version_query_new(&updater->env, device, module->settings,
-					 on_version, asked, &err);
-	if (!asked->query) {
-		log_warning(&(struct log_context){ .device = device,
-						   .module = asked->module },
-			    "Version of %s unknown: %s", asked->module, err.text);
-		forget_asked(asked);
-	}
+	*(updater->asked ? &updater->last_asked->next : &updater->asked) = asked;
+	updater->last_asked = asked;
+	ask_next(updater);
 }
 
 static bool tells_version(const struct module_settings *settings)

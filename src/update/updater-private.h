@@ -40,7 +40,9 @@ struct updater {
 
 	struct store store;
 	struct inventory *inventory;
-	struct asked *asked; /* version queries under way */
+	/* Version queries, waiting or under way, the latter first. */
+	struct asked *asked, *last_asked;
+	unsigned queries; /* those under way */
 	struct install_env env;
 	const char *power_dir; /* POWER_SUPPLY_DIR */
 	struct artifact_store *artifacts;
@@ -107,6 +109,9 @@ struct module *updater_find_module(const struct updater *updater,
 void updater_drop_device(struct updater *updater, const char *name);
 void updater_free_inventory(struct updater *updater);
 void updater_forget_questions(struct updater *updater);
+/* A job has found it out: an answer on its way is out of date. */
+void updater_version_is_known(struct updater *updater, const char *device,
+			      const char *module);
 /* Asks installers for versions that files or programs tell. */
 void updater_refresh_version(struct updater *updater, const char *device,
 			     struct module *module);

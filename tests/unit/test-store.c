@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -160,6 +161,45 @@ static void the_older_half_goes_when_it_grows_too_long(void **state)
 	assert_true(file_size_bytes(path) < HISTORY_MAX_BYTES * 6 / 10);
 	assert_int_equal(entries(fx, SIZE_MAX), 1);
 	assert_string_equal(fx->last, "0000000000000002");
+}
+
+static void what_left_the_history_still_counts(void **state)
+{
+	struct fixture *fx = *state;
+	struct history_totals totals;
+	char path[96];
+	unsigned i;
+
+	fx->job.bytes = 1000;
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	/* Shortened twice: sums are added up. */
+	for (i = 1; i <= 4000; i++) {
+		fx->job.state = i % 4 == 0 ? JOB_STATE_FAILED :
+				i % 4 == 1 ? JOB_STATE_ROLLED_BACK :
+					     JOB_STATE_SUCCEEDED;
+		append(fx, i);
+	}
+	assert_true(file_size_bytes(path) <= HISTORY_MAX_BYTES + 1024);
+	assert_true(entries(fx, SIZE_MAX) < 3000);
+	assert_true(history_count(&fx->store, &totals, &fx->err));
+	assert_int_equal(totals.succeeded, 2000);
+	assert_int_equal(totals.failed, 1000);
+	assert_int_equal(totals.rolled_back, 1000);
+	assert_int_equal(totals.bytes, 4000 * 1000);
+}
+
+static void a_history_beyond_all_bounds_is_set_aside(void **state)
+{
+	struct fixture *fx = *state;
+	char path[96], bad[112];
+
+	append(fx, 1);
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	snprintf(bad, sizeof(bad), "%s.bad", path);
+	assert_int_equal(truncate(path, 2 * HISTORY_MAX_BYTES + 1), 0);
+	append(fx, 2);
+	assert_int_equal(entries(fx, SIZE_MAX), 1);
+	assert_true(file_exists(bad));
 }
 
 /* ---- what is remembered of a module ---- */
@@ -419,6 +459,8 @@ int main(void)
 		TEST(a_torn_last_line_is_written_over),
 		TEST(lines_of_nonsense_are_passed_over),
 		TEST(the_older_half_goes_when_it_grows_too_long),
+		TEST(what_left_the_history_still_counts),
+		TEST(a_history_beyond_all_bounds_is_set_aside),
 		TEST(a_success_is_remembered),
 		TEST(the_third_failure_of_one_artifact_is_the_last_for_a_day),
 		TEST(a_failure_before_the_backup_leaves_the_way_back),
