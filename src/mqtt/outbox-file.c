@@ -77,7 +77,7 @@ struct outbox_entry *outbox_entry_new(const struct outbox_message *message,
 	entry->qos = message->qos;
 	entry->message_class = message->message_class;
 	/* An acknowledgement is what these wait for. */
-	if (entry->message_class != OUTBOX_FLEETING && entry->qos < 1)
+	if (entry->message_class == OUTBOX_RESULT && entry->qos < 1)
 		entry->qos = 1;
 	return OTA_TAKE(entry);
 }

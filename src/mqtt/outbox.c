@@ -87,7 +87,8 @@ static bool send_entry(struct outbox *outbox, struct outbox_entry *entry)
 	if (!outbox->send(outbox->send_data, entry->topic, entry->payload,
 			  strlen(entry->payload), entry->qos, &id))
 		return false;
-	if (entry->message_class == OUTBOX_FLEETING) {
+	/* Nobody acknowledges these. */
+	if (entry->message_class == OUTBOX_FLEETING || entry->qos == 0) {
 		discard(outbox, entry);
 		return true;
 	}
@@ -106,7 +107,7 @@ static struct outbox_entry *first_unsent(const struct outbox *outbox)
 	return entry;
 }
 
-static void pump(struct outbox *outbox)
+static void send_all(struct outbox *outbox)
 {
 	struct outbox_entry *entry;
 
@@ -120,6 +121,15 @@ static void pump(struct outbox *outbox)
 			break;
 	}
 	outbox->pumping = false;
+}
+
+/* To be called last: on_empty() may free us. */
+static void pump(struct outbox *outbox, size_t pending_before)
+{
+	send_all(outbox);
+	if (pending_before > 0 && outbox_pending(outbox) == 0 &&
+	    outbox->on_empty)
+		outbox->on_empty(outbox->empty_data);
 }
 
 struct outbox *outbox_new(const char *dir, outbox_send_fn send, void *user_data,
@@ -190,14 +200,14 @@ bool outbox_add(struct outbox *outbox, const struct outbox_message *message,
 	append(outbox, OTA_TAKE(entry));
 	if (count_droppable(outbox) > OUTBOX_MAX_PROGRESS)
 		drop_oldest(outbox);
-	pump(outbox);
+	pump(outbox, outbox_pending(outbox));
 	return true;
 }
 
 void outbox_open(struct outbox *outbox)
 {
 	outbox->open = true;
-	pump(outbox);
+	pump(outbox, outbox_pending(outbox));
 }
 
 void outbox_close(struct outbox *outbox)
@@ -226,17 +236,14 @@ static struct outbox_entry *find_sent(const struct outbox *outbox, int id)
 bool outbox_acknowledge(struct outbox *outbox, int id)
 {
 	struct outbox_entry *entry = find_sent(outbox, id);
+	size_t pending_before = outbox_pending(outbox);
+	bool ours = entry;
 
 	if (entry)
 		discard(outbox, entry);
 	/* Also for another's: what did not fit before may fit now. */
-	pump(outbox);
-	if (!entry)
-		return false;
-	/* Last, because it may free us. */
-	if (outbox_pending(outbox) == 0 && outbox->on_empty)
-		outbox->on_empty(outbox->empty_data);
-	return true;
+	pump(outbox, pending_before);
+	return ours;
 }
 
 size_t outbox_pending(const struct outbox *outbox)

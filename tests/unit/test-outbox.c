@@ -95,18 +95,25 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static bool try_add(struct fixture *fx, enum outbox_class message_class,
-		    const char *payload)
+static bool try_add_qos(struct fixture *fx, enum outbox_class message_class,
+			int qos, const char *payload)
 {
 	const struct outbox_message message = {
 		.topic = "t/up",
 		.payload = payload,
-		.qos = message_class == OUTBOX_FLEETING ? 0 : 1,
+		.qos = qos,
 		.message_class = message_class,
 	};
 	struct ota_error err;
 
 	return outbox_add(fx->outbox, &message, &err);
+}
+
+static bool try_add(struct fixture *fx, enum outbox_class message_class,
+		    const char *payload)
+{
+	return try_add_qos(fx, message_class,
+			   message_class == OUTBOX_FLEETING ? 0 : 1, payload);
 }
 
 static void add(struct fixture *fx, enum outbox_class message_class,
@@ -366,6 +373,25 @@ static void fleeting_messages_do_not_overtake(void **state)
 		assert_string_not_equal(fx->sender.sent[i], "never");
 }
 
+static void progress_that_nobody_acknowledges_waits_its_turn(void **state)
+{
+	struct fixture *fx = *state;
+
+	assert_true(try_add_qos(fx, OUTBOX_PROGRESS, 0, "verifying"));
+	add(fx, OUTBOX_RESULT, "done");
+	assert_int_equal(outbox_pending(fx->outbox), 2);
+	outbox_close(fx->outbox);
+	restart(fx);
+
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 2);
+	assert_string_equal(fx->sender.sent[0], "verifying");
+	assert_int_equal(fx->sender.qos[0], 0);
+	assert_string_equal(fx->sender.sent[1], "done");
+	/* Gone with the sending; the other waits for the broker's word. */
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+}
+
 static void what_is_refused_now_is_sent_later(void **state)
 {
 	struct fixture *fx = *state;
@@ -550,6 +576,23 @@ static void it_may_be_freed_when_told_so(void **state)
 	assert_null(fx->outbox);
 }
 
+static void the_last_message_that_nobody_acknowledges_is_told(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_on_empty(fx->outbox, on_empty, fx);
+	add(fx, OUTBOX_RESULT, "a");
+	assert_true(try_add_qos(fx, OUTBOX_PROGRESS, 0, "b"));
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->emptied, 0);
+	outbox_acknowledge(fx->outbox, fx->sender.ids[0]);
+	assert_int_equal(fx->emptied, 1);
+
+	fx->free_when_empty = true;
+	assert_true(try_add_qos(fx, OUTBOX_PROGRESS, 0, "c"));
+	assert_null(fx->outbox);
+}
+
 static void a_folder_that_cannot_be_made_is_an_error(void **state)
 {
 	struct fixture *fx = *state;
@@ -581,6 +624,7 @@ int main(void)
 		T(results_are_never_dropped),
 		T(fleeting_messages_are_forgotten_when_closed),
 		T(fleeting_messages_do_not_overtake),
+		T(progress_that_nobody_acknowledges_waits_its_turn),
 		T(what_is_refused_now_is_sent_later),
 		T(a_result_that_cannot_be_written_is_not_taken),
 		T(what_could_never_be_sent_is_not_taken),
@@ -589,6 +633,7 @@ int main(void)
 		T(other_names_are_left_alone),
 		T(the_last_acknowledgement_is_told),
 		T(it_may_be_freed_when_told_so),
+		T(the_last_message_that_nobody_acknowledges_is_told),
 		T(a_folder_that_cannot_be_made_is_an_error),
 #undef T
 	};

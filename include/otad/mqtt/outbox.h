@@ -18,7 +18,7 @@ struct outbox;
 
 enum outbox_class {
 	OUTBOX_FLEETING, /* QoS 0: sent when connected, else forgotten */
-	OUTBOX_PROGRESS, /* QoS 1, may be dropped when too many wait */
+	OUTBOX_PROGRESS, /* waits its turn, may be dropped when too many do */
 	OUTBOX_RESULT,	 /* QoS 1, never lost */
 };
 
