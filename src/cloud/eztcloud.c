@@ -436,6 +436,7 @@ const struct cloud_ops eztcloud_ops = {
 		.checks = true,
 		.progress_gap_ms = 2000,
 		.gap_holds_states = true,
+		.failure_word = ota_error_kind_name,
 	},
 	.reject_needs = REJECT_NEEDS_MSG_ID,
 	.reject_event = REPORT_REPLY,

@@ -280,6 +280,7 @@ const struct cloud_ops iotgo_ops = {
 		.first_check_ms = 5 * 1000,
 		.property_gap_ms = 2 * 1000,
 		.progress_gap_ms = 1000,
+		.failure_word = ota_error_kind_name,
 	},
 	.reject_needs = REJECT_NEEDS_NOTHING,
 	.reject_event = REPORT_PROGRESS,

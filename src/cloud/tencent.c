@@ -345,20 +345,48 @@ static struct json_object *new_version(const struct writer *writer,
 	return OTA_TAKE(body);
 }
 
-/* Section 3.3.3: the given message, else the kind in the vendor's spelling. */
+/* Section 3.3.3: the kind in the vendor's spelling. */
+static const char *failure_word(enum ota_error_kind kind)
+{
+	static const char *const words[] = {
+		[OTA_ERROR_NONE] = "",
+		[OTA_ERROR_TIMEOUT] = "time_out",
+		[OTA_ERROR_NETWORK] = "network",
+		[OTA_ERROR_HTTP] = "http_error",
+		[OTA_ERROR_NOT_FOUND] = "not_found",
+		[OTA_ERROR_URL_EXPIRED] = "url_expired",
+		[OTA_ERROR_SIZE_MISMATCH] = "size_mismatch",
+		[OTA_ERROR_DIGEST_MISMATCH] = "digest_mismatch",
+		[OTA_ERROR_SIGNATURE_INVALID] = "signature_invalid",
+		[OTA_ERROR_DOWNGRADE_REFUSED] = "downgrade_refused",
+		[OTA_ERROR_INCOMPATIBLE] = "incompatible",
+		[OTA_ERROR_NO_SPACE] = "no_space",
+		[OTA_ERROR_PERMISSION] = "permission",
+		[OTA_ERROR_INSTALL_FAILED] = "install_failed",
+		[OTA_ERROR_RESTART_FAILED] = "restart_failed",
+		[OTA_ERROR_HEALTH_CHECK_FAILED] = "health_check_failed",
+		[OTA_ERROR_POWER_LOW] = "power_low",
+		[OTA_ERROR_CANCELLED] = "cancelled",
+		[OTA_ERROR_BUSY] = "busy",
+		[OTA_ERROR_PROTOCOL] = "protocol_error",
+		[OTA_ERROR_INTERNAL] = "internal",
+	};
+	_Static_assert(OTA_ARRAY_SIZE(words) == OTA_ERROR_KIND_COUNT,
+		       "every kind has a word");
+
+	return (unsigned)kind < OTA_ERROR_KIND_COUNT ? words[kind] : "";
+}
+
+/* Section 3.3.3: the given message, else the kind. */
 static char *result_message(const struct report *report)
 {
-	char *text;
-
 	if (report_message(report)[0] != '\0')
 		return writer_cut(report_message(report),
 				  WRITER_TEXT_CHARACTERS);
-	if (report->error == OTA_ERROR_TIMEOUT)
-		return strdup("time_out");
-	text = strdup(report_failure(report));
-	for (char *at = text; at && (at = strchr(at, '-'));)
-		*at = '_';
-	return text;
+	if (report->error != OTA_ERROR_NONE)
+		return strdup(failure_word(report->error));
+	return strdup(report->state == JOB_STATE_ROLLED_BACK ? "rolled_back" :
+							       "failed");
 }
 
 static struct json_object *new_progress(const struct report *report)
@@ -479,6 +507,7 @@ const struct cloud_ops tencent_ops = {
 		.progress_gap_ms = 1000,
 		.needs_online = true,
 		.download_to_100 = true,
+		.failure_word = failure_word,
 	},
 	.reject_needs = REJECT_NEEDS_VERSION,
 	.reject_event = REPORT_PROGRESS,

@@ -1,5 +1,6 @@
 #include "reporter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "otad/base/log.h"
@@ -15,6 +16,9 @@
 /* Devices whose last reject is remembered; of more, the oldest is forgotten. */
 #define REJECTS_REMEMBERED 64
 
+/* Platforms cut long texts themselves. */
+#define FAILURE_SIZE 512
+
 struct rejected {
 	char *device;
 	uint64_t told_ms;
@@ -25,6 +29,7 @@ struct reporter {
 	struct session *session;
 	struct rejected rejected[REJECTS_REMEMBERED];
 	size_t next_rejected;
+	char text[FAILURE_SIZE]; /* of the report being made */
 };
 
 struct reporter *reporter_new(struct loop *loop, struct ota_error *err)
@@ -54,7 +59,25 @@ void reporter_use(struct reporter *reporter, struct session *session)
 	reporter->session = session;
 }
 
-static struct report make_report(const struct job *job, enum job_state state,
+/* Where the message alone tells what failed, it begins with the kind. */
+static const char *failure_text(struct reporter *reporter,
+				const struct job *job)
+{
+	const struct cloud_traits *traits = session_traits(reporter->session);
+	const char *word = traits->failure_word && job->cause_text ?
+				   traits->failure_word(job->cause) :
+				   "";
+
+	/* Who cancelled stands in the text. */
+	if (word[0] == '\0' || job->cause == OTA_ERROR_CANCELLED)
+		return job->cause_text;
+	snprintf(reporter->text, sizeof(reporter->text), "%s: %s", word,
+		 job->cause_text);
+	return reporter->text;
+}
+
+static struct report make_report(struct reporter *reporter,
+				 const struct job *job, enum job_state state,
 				 const char *version)
 {
 	return (struct report){
@@ -68,7 +91,7 @@ static struct report make_report(const struct job *job, enum job_state state,
 		.version = version,
 		.target = job->offer->version,
 		.error = job->cause,
-		.message = job->cause_text,
+		.message = failure_text(reporter, job),
 		.ids = &job->offer->ids,
 	};
 }
@@ -93,7 +116,8 @@ static void send_property(struct reporter *reporter, const struct report *report
 static void tell_download(struct reporter *reporter, struct job *job,
 			  const char *version, unsigned percent)
 {
-	struct report report = make_report(job, JOB_STATE_DOWNLOADING, version);
+	struct report report =
+		make_report(reporter, job, JOB_STATE_DOWNLOADING, version);
 	uint64_t now_ms = loop_now_ms(reporter->loop);
 	uint64_t gap_ms = session_traits(reporter->session)->property_gap_ms;
 
@@ -146,10 +170,11 @@ static void tell_last_download(struct reporter *reporter, struct job *job,
 void reporter_state(struct reporter *reporter, struct job *job,
 		    const char *version)
 {
-	struct report report = make_report(job, job->state, version);
+	struct report report;
 
 	if (!reporter->session)
 		return;
+	report = make_report(reporter, job, job->state, version);
 	if (job->state == JOB_STATE_DOWNLOADING) {
 		if (job->told_percent < 0)
 			tell_download(reporter, job, version,
@@ -166,10 +191,11 @@ bool reporter_result(struct reporter *reporter, const struct job *job,
 		     const char *version, int64_t last_update_ms,
 		     struct ota_error *err)
 {
-	struct report report = make_report(job, job->state, version);
+	struct report report;
 
 	if (!reporter->session)
 		return ota_fail(err, OTA_ERROR_BUSY, "no session just now");
+	report = make_report(reporter, job, job->state, version);
 	report.last_update_ms = last_update_ms;
 	if (!session_report(reporter->session, &report, err))
 		return false;

@@ -38,6 +38,9 @@ struct cloud_traits {
 				     * overall one (tencent) */
 	bool tells_installed;	    /* wants `succeeded` for an offer of the version
 				     * that runs already (hanqi) */
+	/* What a failure's message begins with, so that its kind can be told;
+	 * NULL: each has a code of its own. */
+	const char *(*failure_word)(enum ota_error_kind kind);
 };
 
 struct cloud_options {
