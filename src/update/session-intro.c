@@ -131,27 +131,36 @@ void session_bring_in(struct session *session, struct device *device)
 		subscribe(session, device);
 }
 
+/* Properties are the device's: its default module speaks for the others. */
 static void tell_idle(struct session *session, struct device *device)
 {
+	struct report report = {
+		.event = REPORT_PROPERTY,
+		.device = device->name,
+		.module = cloud_default_module(session->cloud),
+		.state = JOB_STATE_IDLE,
+	};
 	struct ota_error err;
 
+	if (!cloud_traits(session->cloud)->property_gap_ms ||
+	    device->n_modules == 0)
+		return;
+	if (!device_find_module(device, report.module))
+		report.module = device->modules[0].settings->name;
 	for (size_t i = 0; i < device->n_modules; i++) {
-		const char *module = device->modules[i].settings->name;
-		struct report report = {
-			.event = REPORT_PROPERTY,
-			.device = device->name,
-			.module = module,
-			.state = JOB_STATE_IDLE,
-			.version = module_version(&device->modules[i]),
-			.last_update_ms = session->handler.last_update_ms(
-				device->name, module, session->user_data),
-		};
+		const struct module *module = &device->modules[i];
+		const char *name = module->settings->name;
+		int64_t last_ms = session->handler.last_update_ms(
+			device->name, name, session->user_data);
 
-		if (session->handler.wants_check(device->name, module,
-						 session->user_data) &&
-		    !session_report(session, &report, &err))
-			log_debug(NULL, "%s", err.text);
+		if (!session->handler.wants_check(device->name, name,
+						  session->user_data))
+			return;
+		if (last_ms > report.last_update_ms)
+			report.last_update_ms = last_ms;
 	}
+	if (!session_report(session, &report, &err))
+		log_debug(NULL, "%s", err.text);
 }
 
 /* Every version is told: now the rest may speak. */

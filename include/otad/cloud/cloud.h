@@ -30,7 +30,8 @@ struct cloud_traits {
 	bool checks;		    /* has a message that asks for an update */
 	uint64_t first_check_ms;    /* after the version report of a connect */
 	uint64_t version_repeat_ms; /* gateway's version again; 0: never */
-	uint64_t property_gap_ms;   /* least time between property messages */
+	uint64_t property_gap_ms;   /* least time between property messages; 0:
+				     * it knows none */
 	uint64_t progress_gap_ms;   /* least time between progress messages */
 	bool gap_holds_states;	    /* state changes wait for the gap too */
 	bool needs_online;	    /* REPORT_ONLINE before a sub-device speaks */
