@@ -106,6 +106,19 @@ static bool check_module(struct session *session, struct device *device,
 	return true;
 }
 
+static bool is_to_be_asked_for(const struct session *session,
+			       const struct device *device,
+			       const struct module *module)
+{
+	const struct session_handler *handler = &session->handler;
+	const char *name = module->settings->name;
+
+	return handler->wants_check(device->name, name, session->user_data) ||
+	       (handler->was_interrupted &&
+		handler->was_interrupted(device->name, name,
+					 session->user_data));
+}
+
 void session_check_device(struct session *session, struct device *device)
 {
 	struct ota_error err;
@@ -115,9 +128,7 @@ void session_check_device(struct session *session, struct device *device)
 	for (size_t i = 0; i < device->n_modules; i++) {
 		const struct module *module = &device->modules[i];
 
-		if (session->handler.wants_check(device->name,
-						 module->settings->name,
-						 session->user_data) &&
+		if (is_to_be_asked_for(session, device, module) &&
 		    !check_module(session, device, module, &err))
 			log_debug(NULL, "%s", err.text);
 	}

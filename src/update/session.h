@@ -27,6 +27,13 @@ struct session_handler {
 	/* False while a job runs for the module: then no check is sent. */
 	bool (*wants_check)(const char *device, const char *module,
 			    void *user_data);
+	/*
+	 * May be NULL. True once after a connect when an update that broke off
+	 * still waits for its artifact: the cloud is asked for it again, and
+	 * may give it a fresh address.
+	 */
+	bool (*was_interrupted)(const char *device, const char *module,
+				void *user_data);
 	/* When the module's last success was; 0: unknown. */
 	int64_t (*last_update_ms)(const char *device, const char *module,
 				  void *user_data);

@@ -108,10 +108,13 @@ static void on_online(void *user_data)
 {
 	struct updater *updater = user_data;
 
-	for (struct job *job = updater->jobs; job; job = job->next)
+	for (struct job *job = updater->jobs; job; job = job->next) {
+		job->ask_again = job->state == JOB_STATE_DOWNLOADING &&
+				 job->offer->source == OFFER_SOURCE_CLOUD;
 		if (job->state == JOB_STATE_CONFIRMING && job->installation &&
 		    !job->undoing)
 			installation_online(job->installation);
+	}
 }
 
 static void reply(struct updater *updater, const struct cloud_message *message,
@@ -191,6 +194,18 @@ static bool wants_check(const char *device, const char *module, void *user_data)
 	return !updater_find_job(user_data, device, module);
 }
 
+static bool was_interrupted(const char *device, const char *module,
+			    void *user_data)
+{
+	struct job *job = updater_find_job(user_data, device, module);
+	bool ask_again = job && job->ask_again &&
+			 job->state == JOB_STATE_DOWNLOADING;
+
+	if (job)
+		job->ask_again = false;
+	return ask_again;
+}
+
 static int64_t last_update_ms(const char *device, const char *module,
 			      void *user_data)
 {
@@ -206,6 +221,7 @@ static const struct session_handler session_handler = {
 	.online = on_online,
 	.message = on_message,
 	.wants_check = wants_check,
+	.was_interrupted = was_interrupted,
 	.last_update_ms = last_update_ms,
 };
 
