@@ -154,6 +154,8 @@ bool reporter_progress(struct reporter *reporter, struct job *job,
 	if (job->told_percent >= 0 &&
 	    loop_now_ms(reporter->loop) - job->told_ms < PROGRESS_GAP_MS)
 		return false;
+	if (!session_is_free(reporter->session))
+		return false;
 	tell_download(reporter, job, version, step);
 	return true;
 }

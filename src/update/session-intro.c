@@ -183,7 +183,7 @@ static void let_go(struct session *session)
 static bool is_settled(const struct session *session)
 {
 	return session->cursor >= inventory_count(session->inventory) &&
-	       session->n_pending == 0;
+	       session->n_pending == 0 && session->untold == 0;
 }
 
 /* The gateway is in first; the devices behind it follow a few at a time. */
@@ -219,7 +219,8 @@ void session_advance(struct session *session, struct device *device)
 		return;
 	if (link->stage == STAGE_SUBSCRIBING)
 		session_tell_versions(session, device);
-	if (link->stage == STAGE_TELLING && link->pending == 0) {
+	if (link->stage == STAGE_TELLING && link->pending == 0 &&
+	    link->untold == 0) {
 		link->stage = STAGE_READY;
 		if (is_gateway(device) && !session->online)
 			went_online(session);

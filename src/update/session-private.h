@@ -22,6 +22,7 @@ enum stage {
 struct link {
 	enum stage stage;
 	unsigned pending;
+	size_t untold; /* modules, the last ones, whose version waits */
 };
 
 struct pending {
@@ -44,6 +45,7 @@ struct session {
 	struct pending *pending;
 	size_t n_pending, pending_size;
 	size_t cursor; /* the next device to bring in */
+	size_t untold; /* of all links together */
 	bool connected, online, open;
 	bool listens; /* for the answers to REPORT_ONLINE */
 	int64_t changed_ms;
@@ -85,6 +87,11 @@ struct device *session_take_pending(struct session *session, int id,
 /* Past the outbox. `device`: waits for the acknowledgement; NULL: nobody. */
 bool session_encode(struct session *session, struct report *report,
 		    struct device *device, struct ota_error *err) OTA_MUST_CHECK;
+/* Platforms that drop what comes too fast get pauses; at the end of one, what
+ * waits goes on by itself. */
+bool session_may_send(struct session *session);
+/* How long the pause lasts yet. */
+uint64_t session_gap_left_ms(const struct session *session);
 /* How the outbox sends. */
 bool session_send(void *user_data, const char *topic, const char *payload,
 		  size_t size, int qos, int *ret_id);
@@ -93,7 +100,9 @@ bool session_send(void *user_data, const char *topic, const char *payload,
 bool session_tell_version(struct session *session, struct device *device,
 			  const struct module *module, bool wait,
 			  struct ota_error *err) OTA_MUST_CHECK;
+/* As many as may go now; session_tell_more() brings the rest. */
 void session_tell_versions(struct session *session, struct device *device);
+void session_tell_more(struct session *session);
 void session_check_device(struct session *session, struct device *device);
 void session_on_version_time(struct loop_source *source, void *user_data);
 void session_on_check_time(struct loop_source *source, void *user_data);

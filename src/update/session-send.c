@@ -47,6 +47,18 @@ static bool publish_directly(void *user_data,
 	return true;
 }
 
+/* What had to wait for its turn is not forgotten. */
+static enum outbox_class class_of(const struct session *session,
+				  const struct cloud_publication *publication)
+{
+	if (publication->result)
+		return OUTBOX_RESULT;
+	if (publication->qos > 0 ||
+	    cloud_traits(session->cloud)->gap_holds_states)
+		return OUTBOX_PROGRESS;
+	return OUTBOX_FLEETING;
+}
+
 static bool publish_by_outbox(void *user_data,
 			      const struct cloud_publication *publication,
 			      struct ota_error *err)
@@ -56,9 +68,7 @@ static bool publish_by_outbox(void *user_data,
 		.topic = publication->topic,
 		.payload = publication->payload,
 		.qos = publication->qos,
-		.message_class = publication->result   ? OUTBOX_RESULT :
-				 publication->qos == 0 ? OUTBOX_FLEETING :
-							 OUTBOX_PROGRESS,
+		.message_class = class_of(session, publication),
 	};
 
 	return outbox_add(session->outbox, &message, err);
@@ -133,30 +143,53 @@ static void on_gap(struct loop_source *source, void *user_data)
 {
 	struct session *session = user_data;
 
+	session_tell_more(session);
 	if (session->open)
 		outbox_open(session->outbox);
 }
 
-/* How the outbox sends; platforms that drop what comes too fast get pauses. */
+uint64_t session_gap_left_ms(const struct session *session)
+{
+	const struct cloud_traits *traits = cloud_traits(session->cloud);
+	uint64_t now_ms = loop_now_ms(session->loop);
+	uint64_t next_ms = session->last_sent_ms + traits->progress_gap_ms;
+
+	if (!traits->gap_holds_states || !session->last_sent_ms ||
+	    now_ms >= next_ms)
+		return 0;
+	return next_ms - now_ms;
+}
+
+bool session_may_send(struct session *session)
+{
+	uint64_t left_ms = session_gap_left_ms(session);
+
+	if (left_ms > 0)
+		session_set_timer(session, &session->gap_timer, left_ms,
+				  on_gap);
+	return left_ms == 0;
+}
+
+bool session_is_free(const struct session *session)
+{
+	return !cloud_traits(session->cloud)->gap_holds_states ||
+	       (session->open && session_gap_left_ms(session) == 0 &&
+		outbox_pending(session->outbox) == 0);
+}
+
 bool session_send(void *user_data, const char *topic, const char *payload,
 		     size_t size, int qos, int *ret_id)
 {
 	struct session *session = user_data;
-	const struct cloud_traits *traits = cloud_traits(session->cloud);
-	uint64_t now_ms = loop_now_ms(session->loop);
-	uint64_t next_ms = session->last_sent_ms + traits->progress_gap_ms;
 	struct ota_error err;
 
-	if (traits->gap_holds_states && session->last_sent_ms &&
-	    now_ms < next_ms) {
-		session_set_timer(session, &session->gap_timer, next_ms - now_ms, on_gap);
+	if (!session_may_send(session))
 		return false;
-	}
 	if (!mqtt_publish(session->mqtt, topic, payload, size, qos, ret_id, &err)) {
 		log_debug(NULL, "Not sent yet: %s", err.text);
 		return false;
 	}
-	session->last_sent_ms = now_ms;
+	session->last_sent_ms = loop_now_ms(session->loop);
 	session->counts.reports_sent++;
 	return true;
 }

@@ -19,19 +19,70 @@ bool session_tell_version(struct session *session, struct device *device,
 		.version = module_version(module),
 	};
 
-	return session_encode(session, &report, count ? device : NULL, err);
+	if (!session_encode(session, &report, count ? device : NULL, err))
+		return false;
+	session->last_sent_ms = loop_now_ms(session->loop);
+	return true;
+}
+
+static void tell_versions(struct session *session, struct device *device)
+{
+	struct link *link = session_link(device);
+	struct ota_error err;
+
+	while (link->untold > 0 && session_may_send(session)) {
+		const struct module *module =
+			&device->modules[device->n_modules - link->untold--];
+
+		session->untold--;
+		if (!session_tell_version(session, device, module, true, &err))
+			log_warning(NULL, "Version of %s not told: %s",
+				    device->name, err.text);
+	}
 }
 
 void session_tell_versions(struct session *session, struct device *device)
 {
-	struct ota_error err;
+	struct link *link = session_link(device);
 
-	session_link(device)->stage = STAGE_TELLING;
-	for (size_t i = 0; i < device->n_modules; i++)
-		if (!session_tell_version(session, device, &device->modules[i], true,
-				  &err))
-			log_warning(NULL, "Version of %s not told: %s",
-				    device->name, err.text);
+	link->stage = STAGE_TELLING;
+	session->untold += device->n_modules - link->untold;
+	link->untold = device->n_modules;
+	tell_versions(session, device);
+}
+
+void session_tell_more(struct session *session)
+{
+	for (size_t i = 0; i < inventory_count(session->inventory); i++) {
+		struct device *device = inventory_at(session->inventory, i);
+
+		if (session_link(device)->untold == 0)
+			continue;
+		tell_versions(session, device);
+		session_advance(session, device);
+	}
+	session_pump(session);
+}
+
+/* What comes in after a connect brings its versions along. */
+static bool is_to_be_told(const struct device *device,
+			  const struct module *module)
+{
+	const struct link *link = device->owner_data;
+	size_t index = (size_t)(module - device->modules);
+
+	switch (link->stage) {
+	case STAGE_TELLING:
+		return index >= device->n_modules - link->untold;
+	case STAGE_READY:
+		return false;
+	case STAGE_NEW:
+	case STAGE_WAITING_ONLINE:
+	case STAGE_SUBSCRIBING:
+	case STAGE_REFUSED:
+		break;
+	}
+	return true;
 }
 
 void session_report_version(struct session *session, const char *device_name,
@@ -49,7 +100,7 @@ void session_report_version(struct session *session, const char *device_name,
 	struct ota_error err;
 
 	/* Offline, the next connect tells it. */
-	if (!module || !session->online)
+	if (!module || !session->online || is_to_be_told(device, module))
 		return;
 	if (!session_report(session, &report, &err))
 		log_warning(NULL, "Version of %s not told: %s", device_name,

@@ -71,6 +71,7 @@ static void on_connected(void *user_data)
 	session->counts.connects++;
 	session->n_pending = 0;
 	session->cursor = 0;
+	session->untold = 0;
 	session->listens = false;
 	for (size_t i = 0; i < inventory_count(session->inventory); i++)
 		*session_link(inventory_at(session->inventory, i)) = (struct link){ 0 };
@@ -311,8 +312,12 @@ static void on_flushed(void *user_data)
 {
 	struct session *session = user_data;
 
-	/* From the loop: the outbox is in the middle of something. */
-	session_set_timer(session, &session->flush_timer, 0, on_flush_time);
+	/*
+	 * From the loop: the outbox is in the middle of something. Not in the
+	 * pause: the next process begins with a message.
+	 */
+	session_set_timer(session, &session->flush_timer,
+			  session_gap_left_ms(session), on_flush_time);
 }
 
 void session_stop(struct session *session, uint64_t flush_ms,
@@ -320,8 +325,10 @@ void session_stop(struct session *session, uint64_t flush_ms,
 {
 	session->stopped = stopped;
 	session->stopped_data = user_data;
-	if (!session->online || outbox_pending(session->outbox) == 0)
+	if (!session->online)
 		flush_ms = 0;
+	else if (outbox_pending(session->outbox) == 0)
+		flush_ms = session_gap_left_ms(session);
 	outbox_on_empty(session->outbox, on_flushed, session);
 	session_set_timer(session, &session->flush_timer, flush_ms, on_flush_time);
 }
@@ -390,6 +397,7 @@ void session_device_removed(struct session *session, struct device *device)
 		if (session->pending[i].device != device)
 			session->pending[kept++] = session->pending[i];
 	session->n_pending = kept;
+	session->untold -= session_link(device)->untold;
 	/* The ones behind it move up; bringing one in twice does no harm. */
 	if (session->cursor > 0)
 		session->cursor--;

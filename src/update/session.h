@@ -58,8 +58,9 @@ OTA_DEFINE_CLEANUP(struct session *, session_free)
 bool session_start(struct session *session, uint64_t delay_ms,
 		   struct ota_error *err) OTA_MUST_CHECK;
 /*
- * Waits up to `flush_ms` for the outbox to empty, disconnects, then calls
- * `stopped` once, from the loop.
+ * Waits up to `flush_ms` for the outbox to empty, and for the pause after it
+ * that the platform may want, disconnects, then calls `stopped` once, from the
+ * loop.
  */
 void session_stop(struct session *session, uint64_t flush_ms,
 		  void (*stopped)(void *user_data), void *user_data);
@@ -80,6 +81,11 @@ bool session_set_address(const struct session *session, struct device *device,
  */
 bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err) OTA_MUST_CHECK;
+/*
+ * Whether a report would leave at once. Where the platform's pace makes it wait,
+ * what the next one will outdate is better not told.
+ */
+bool session_is_free(const struct session *session);
 /* Tells of a message that cannot be used. */
 bool session_report_reject(struct session *session,
 			   const struct cloud_message *message,

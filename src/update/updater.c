@@ -20,6 +20,8 @@
 
 /* What otad waits for its reports before it makes room for the new version. */
 #define FLUSH_MS 5000
+/* What a job tells at once before it: 90 %, verifying, installing, restarting. */
+#define LAST_REPORTS 4
 /* A failed download may be offered again; after a week nobody means it. */
 #define ARTIFACT_MAX_AGE_MS (7 * 24 * 3600 * 1000ULL)
 
@@ -284,6 +286,15 @@ static void on_flushed_for_exec(void *user_data)
 	reexec_failed(updater, &err);
 }
 
+static uint64_t flush_ms(const struct updater *updater)
+{
+	const struct cloud_traits *traits = session_traits(updater->session);
+
+	return FLUSH_MS + (traits->gap_holds_states ?
+				   LAST_REPORTS * traits->progress_gap_ms :
+				   0);
+}
+
 static void reexec(void *user_data, const char *path,
 		   void (*failed)(void *installation, const struct ota_error *err),
 		   void *installation)
@@ -294,7 +305,8 @@ static void reexec(void *user_data, const char *path,
 	updater->reexec.path = strdup(path);
 	updater->reexec.failed = failed;
 	updater->reexec.installation = installation;
-	session_stop(updater->session, FLUSH_MS, on_flushed_for_exec, updater);
+	session_stop(updater->session, flush_ms(updater), on_flushed_for_exec,
+		     updater);
 }
 
 /* Without otad-launch nobody else counts how often a new version starts. */
