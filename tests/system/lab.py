@@ -66,7 +66,8 @@ def stop(process, signal_number=signal.SIGTERM, deadline_s=15):
         process.wait()
 
 
-Message = collections.namedtuple("Message", "topic payload qos text")
+# `at`: when it came, by time.monotonic().
+Message = collections.namedtuple("Message", "topic payload qos text at")
 
 
 class Broker:
@@ -130,7 +131,8 @@ class Broker:
                 payload = None
             with self._arrived:
                 self.messages.append(Message(seen["topic"], payload,
-                                             seen.get("qos", 0), text))
+                                             seen.get("qos", 0), text,
+                                             time.monotonic()))
                 self._arrived.notify_all()
 
     def publish(self, topic, payload, qos=1, retain=False):

@@ -5,6 +5,7 @@
 A test is a function whose name begins with "test_"; it gets a Lab.
 """
 
+import concurrent.futures
 import sys
 import time
 import traceback
@@ -30,41 +31,46 @@ def expect_equal(got, wanted, what):
         raise lab.Failure(f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-def _show_logs(world):
+def _logs(world):
     """What otad had to say, for whoever must find out why it failed."""
-    for path in sorted(world.folder.glob("*/otad.log")):
-        for line in path.read_text(errors="replace").splitlines()[-60:]:
-            print(f"# {path.parent.name}: {line}")
+    return [f"# {path.parent.name}: {line}"
+            for path in sorted(world.folder.glob("*/otad.log"))
+            for line in path.read_text(errors="replace").splitlines()[-60:]]
 
 
 def _run(number, name, function, build):
+    """Whether it went well, and the lines that say so."""
     started = time.monotonic()
+    logs = []
     try:
         with lab.Lab(build) as world:
             try:
                 function(world)
             except Exception:
-                _show_logs(world)
+                logs = _logs(world)
                 raise
     except Skip as why:
-        print(f"ok {number} - {name} # SKIP {why}", flush=True)
-        return True
+        return True, [f"ok {number} - {name} # SKIP {why}"]
     except Exception:  # pylint: disable=broad-except
-        for line in traceback.format_exc().splitlines():
-            print(f"# {line}")
-        print(f"not ok {number} - {name}", flush=True)
-        return False
+        trace = [f"# {line}" for line in traceback.format_exc().splitlines()]
+        return False, logs + trace + [f"not ok {number} - {name}"]
     seconds = time.monotonic() - started
-    print(f"ok {number} - {name} # {seconds:.1f} s", flush=True)
-    return True
+    return True, [f"ok {number} - {name} # {seconds:.1f} s"]
 
 
-def main(module):
+def main(module, at_once=1):
+    """`at_once`: how many run side by side; for tests that mostly wait."""
     build, wanted = sys.argv[1], sys.argv[2:]
     tests = [(name, function) for name, function in vars(module).items()
              if name.startswith("test_") and callable(function) and
              (not wanted or name in wanted)]
     print(f"1..{len(tests)}", flush=True)
-    results = [_run(i, name[5:].replace("_", " "), function, build)
-               for i, (name, function) in enumerate(tests, 1)]
-    sys.exit(0 if results and all(results) else 1)
+    good = bool(tests)
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        runs = [pool.submit(_run, i, name[5:].replace("_", " "), function, build)
+                for i, (name, function) in enumerate(tests, 1)]
+        for run in runs:
+            went_well, lines = run.result()
+            good = good and went_well
+            print("\n".join(lines), flush=True)
+    sys.exit(0 if good else 1)
