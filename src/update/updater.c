@@ -305,12 +305,16 @@ static void reexec(void *user_data, const char *path,
 	updater->reexec.path = strdup(path);
 	updater->reexec.failed = failed;
 	updater->reexec.installation = installation;
+	if (!updater->session) {
+		on_flushed_for_exec(updater);
+		return;
+	}
 	session_stop(updater->session, flush_ms(updater), on_flushed_for_exec,
 		     updater);
 }
 
 /* Without otad-launch nobody else counts how often a new version starts. */
-static bool judge_own_trial(struct updater *updater, struct ota_error *err)
+static void judge_own_trial(struct updater *updater)
 {
 	struct trial trial;
 	struct ota_error why;
@@ -318,13 +322,17 @@ static bool judge_own_trial(struct updater *updater, struct ota_error *err)
 	if (!trial_read(updater->store.dir, &trial, &why)) {
 		if (why.kind != OTA_ERROR_NOT_FOUND)
 			log_warning(NULL, "Trial marker: %s", why.text);
-		return true;
+		return;
 	}
 	updater->trial = strcmp(trial.version, updater->env.self.version) == 0;
 	trial_done(&trial);
 	if (!updater->trial || updater->launched)
-		return true;
-	return trial_count_start(updater->store.dir, &updater->trial_over, err);
+		return;
+	/* A start that cannot be counted must not be one of endlessly many. */
+	if (!trial_count_start(updater->store.dir, &updater->trial_over, &why)) {
+		log_error(NULL, "The trial ends: %s", why.text);
+		updater->trial_over = true;
+	}
 }
 
 static void end_own_trial(struct updater *updater)
@@ -352,8 +360,7 @@ static bool set_up(struct updater *updater, struct ota_error *err)
 	    !load_hold(updater, err))
 		return false;
 	updater->env.state_dir = updater->store.dir;
-	if (!judge_own_trial(updater, err))
-		return false;
+	judge_own_trial(updater);
 	download = store_path(&updater->store, NULL, STORE_DOWNLOAD, "");
 	if (!download)
 		return ota_fail_memory(err, "opening the state directory");
@@ -506,6 +513,10 @@ void updater_stop(struct updater *updater, void (*stopped)(void *user_data),
 {
 	updater->stopped = stopped;
 	updater->stopped_data = user_data;
+	if (!updater->session) {
+		on_stopped(updater);
+		return;
+	}
 	session_stop(updater->session, FLUSH_MS, on_stopped, updater);
 }
 
