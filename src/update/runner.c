@@ -361,10 +361,14 @@ bool runner_may_go_on(const struct job *job, struct ota_error *err)
 
 void runner_open_gate(struct job *job, struct gate *gate)
 {
+	const char *reason;
 	struct ota_error err;
 
-	if (!gate_is_open(gate, job, &job->hold_reason))
+	if (!gate_is_open(gate, job, &reason)) {
+		updater_job_waits(job, reason);
 		return;
+	}
+	job->hold_reason = NULL;
 	job->gate_waiting = false;
 	if (!runner_may_go_on(job, &err)) {
 		job_fail(job, &err);

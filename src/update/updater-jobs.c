@@ -161,19 +161,24 @@ static void begin_look(const struct updater *updater, struct look *look)
 static void let_start(struct job *job, struct look *look)
 {
 	const struct artifact_store *artifacts = job->updater->artifacts;
+	const char *reason;
 	struct ota_error err;
 	uint64_t wait_ms;
 
 	look->facts.transfers = artifact_store_transfers(artifacts);
 	look->facts.artifact_here = artifact_store_has(artifacts, job->offer);
-	job->hold_reason =
-		policy_wait(&look->facts, job->offer, job->approved, &wait_ms);
-	if (!job->hold_reason && runner_may_go_on(job, &err))
+	reason = policy_wait(&look->facts, job->offer, job->approved, &wait_ms);
+	if (reason) {
+		if (wait_ms < look->wake_ms)
+			look->wake_ms = wait_ms;
+		updater_job_waits(job, reason);
+		return;
+	}
+	job->hold_reason = NULL;
+	if (runner_may_go_on(job, &err))
 		job_handle(job, JOB_EVENT_ALLOWED);
-	else if (!job->hold_reason)
+	else
 		job_fail(job, &err);
-	else if (wait_ms < look->wake_ms)
-		look->wake_ms = wait_ms;
 }
 
 static bool hold_has_ended(const struct updater *updater)
@@ -375,6 +380,16 @@ void updater_job_changed(struct job *job)
 	if (!job_state_is_terminal(job->state))
 		reporter_state(job->updater->reporter, job, running(job));
 	tell_listeners(job);
+}
+
+void updater_job_waits(struct job *job, const char *reason)
+{
+	bool is_news = !job->hold_reason ||
+		       strcmp(job->hold_reason, reason) != 0;
+
+	job->hold_reason = reason;
+	if (is_news)
+		tell_listeners(job);
 }
 
 bool updater_job_progress(struct job *job)

@@ -88,6 +88,8 @@ void updater_resume_jobs(struct updater *updater);
 void updater_wake_jobs(struct updater *updater);
 /* After a change of state: journal, cloud, listeners. */
 void updater_job_changed(struct job *job);
+/* Not yet, for `reason` (borrowed for good): who watches learns of a new one. */
+void updater_job_waits(struct job *job, const char *reason);
 /* True when the cloud was told. */
 bool updater_job_progress(struct job *job);
 void updater_job_view(const struct job *job, struct job_view *ret);
