@@ -78,10 +78,26 @@ static struct json_object *find(struct ctl_follow *f, const char *id)
 	return job ? job : json_get(f->unseen, id);
 }
 
+/* Scripts look for the reason on standard error; people see it already. */
+static void complain_of(const struct ctl_follow *f, struct json_object *job)
+{
+	OTA_CLEANUP(freep) char *subject = ctl_subject(job);
+	OTA_CLEANUP(freep) char *note = ctl_job_note(job);
+
+	if (f->view.mode == CTL_VIEW_BARS && isatty(STDERR_FILENO))
+		return;
+	ctl_complain("%s %s %s%s%s", subject ? subject : "",
+		     ctl_field(job, "version"), ctl_field(job, "state"),
+		     note && *note ? ": " : "", note ? note : "");
+}
+
 static void note_end(struct ctl_follow *f, struct json_object *job)
 {
-	if (!ctl_job_is_good(job))
+	if (!ctl_job_is_good(job)) {
 		f->any_failed = true;
+		if (is_waiting(f))
+			complain_of(f, job);
+	}
 	if (waits_for_one(f))
 		finish(f, ctl_job_is_good(job) ? CTL_DONE : CTL_FAILED);
 }
@@ -291,8 +307,10 @@ static void come_back(struct ctl_follow *f)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 
-	if (watch(f, take, &err) && settle_unseen(f, &err))
+	if (watch(f, take, &err) && settle_unseen(f, &err)) {
+		f->dirty = true; /* it said that otad is away */
 		return;
+	}
 	f->client = ctl_client_free(f->client);
 	if (!unsee(f))
 		ota_fail_memory(&err, "follow a job");

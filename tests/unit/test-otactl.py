@@ -43,6 +43,14 @@ def environment(**more):
     return env | {"TZ": "UTC", "LANG": "C.UTF-8", "TERM": "xterm"} | more
 
 
+def read_terminal(fd):
+    """Some of what stands there; nothing at the end, when nobody is left."""
+    try:
+        return os.read(fd, 65536).decode()
+    except OSError:
+        return ""
+
+
 class FakeOtad:
     """A process that plays otad; everything it is told is done when tell() returns."""
 
@@ -638,7 +646,8 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
                 self.otad.job(state=state, percent=100, message="why")
                 running.wait_for(r"accepted \(job 7\)\n")
                 running.wait_for(rf"{state} 100% why\n")
-                self.assertEqual(running.end(), (code, "", ""))
+                told = f"otactl: app 1.2.0 {state}: why\n" if code else ""
+                self.assertEqual(running.end(), (code, "", told))
 
     def test_waiting_with_json_writes_jobs_alone(self):
         running = self.wait_for_update("--json")
@@ -670,8 +679,34 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
                        version="1.2.0", state="rolled-back",
                        error="health-check-failed", message="it never came up")
         self.otad.tell("open")
-        running.wait_for("rolled-back 0% health-check-failed: it never came up\n")
-        self.assertEqual(running.end(), (1, "", ""))
+        why = "health-check-failed: it never came up\n"
+        running.wait_for("rolled-back 0% " + why)
+        self.assertEqual(running.end(),
+                         (1, "", "otactl: app 1.2.0 rolled-back: " + why))
+
+    def test_on_a_terminal_a_failure_is_said_once(self):
+        self.otad.module()
+        self.otad.tell("outcome", outcome="started", job="7")
+        screen = pty.openpty()
+        with subprocess.Popen([OTACTL, "--socket", self.path, "update", "app",
+                               *OFFER, "--wait"], stdout=screen[1],
+                              stderr=screen[1], env=environment()) as process:
+            os.close(screen[1])
+            self.assertTrue(self.otad.wait_call().startswith("offer self app"))
+            self.otad.job(state="failed", message="why")
+            self.assertEqual(process.wait(DEADLINE_S), 1)
+        output = "".join(iter(lambda: read_terminal(screen[0]), ""))
+        os.close(screen[0])
+        self.assertEqual(output.count("why"), 1, output)
+
+    def test_the_bar_says_so_when_otad_is_back(self):
+        self.otad.module()
+        running = self.start("watch", size=(24, 80))
+        running.wait_for("no update is running")
+        self.otad.tell("close")
+        running.wait_for("otad is away")
+        self.otad.tell("open")
+        running.wait_for("no update is running")
 
     def test_a_job_that_otad_forgot_is_a_failure(self):
         running = self.wait_for_update()
