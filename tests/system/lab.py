@@ -8,6 +8,7 @@ with a deadline. Standard library only.
 import collections
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -66,17 +68,33 @@ def stop(process, signal_number=signal.SIGTERM, deadline_s=15):
         process.wait()
 
 
+@contextlib.contextmanager
+def running(command, **options):
+    """A process that is over when the block is, however that ends."""
+    with subprocess.Popen([str(word) for word in command], text=True,
+                          **options) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
 # `at`: when it came, by time.monotonic().
 Message = collections.namedtuple("Message", "topic payload qos text at")
 
 
 class Broker:
-    """mosquitto on a loopback port, and a witness that sees every message."""
+    """mosquitto on a loopback port, and a witness that sees every message.
 
-    def __init__(self, folder, port=None):
+    `settings` are more lines of mosquitto.conf(5), other listeners above all.
+    """
+
+    def __init__(self, folder, port=None, settings=""):
         self.folder = folder / "broker"
         self.folder.mkdir()
         self.port = port or free_port()
+        self.settings = settings
         self.process = None
         self.witness = None
         self.messages = []
@@ -86,11 +104,12 @@ class Broker:
         config = self.folder / "mosquitto.conf"
         user = "user root\n" if os.geteuid() == 0 else ""
         config.write_text(
-            f"listener {self.port} 127.0.0.1\n"
-            "allow_anonymous true\n"
+            "per_listener_settings true\n"
             "persistence true\n"
             f"persistence_location {self.folder}/\n"
-            "autosave_interval 1\n" + user)
+            f"autosave_interval 1\n{user}"
+            f"listener {self.port} 127.0.0.1\n"
+            "allow_anonymous true\n" + self.settings)
         log = open(self.folder / "mosquitto.log", "ab")
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.process = subprocess.Popen([binary, "-c", str(config)],
@@ -144,6 +163,14 @@ class Broker:
              "-q", str(qos), "-t", topic, "-s"] + (["-r"] if retain else []),
             input=data, check=True, timeout=DEADLINE_S)
 
+    def publish_lines(self, topic, lines, qos=1):
+        """Many messages, one after the other, over one connection."""
+        subprocess.run(
+            ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port),
+             "-q", str(qos), "-t", topic, "-l"],
+            input=b"".join(line + b"\n" for line in lines), check=True,
+            timeout=DEADLINE_S)
+
     def mark(self):
         """Where the messages stand now, to wait for later ones."""
         return len(self.messages)
@@ -172,14 +199,18 @@ class Broker:
 
 
 class Nginx:
-    """nginx serving one folder, as slowly as told."""
+    """nginx serving one folder, as slowly as told.
 
-    def __init__(self, folder, port=None, rate=None):
+    `tls` are lines of its server that make it speak TLS.
+    """
+
+    def __init__(self, folder, port=None, rate=None, tls=""):
         self.folder = folder / "nginx"
         self.files = self.folder / "files"
         self.files.mkdir(parents=True)
         self.port = port or free_port()
         self.rate = rate
+        self.tls = tls
         self.process = None
 
     def start(self):
@@ -197,9 +228,10 @@ http {{
   fastcgi_temp_path {self.folder}/t3; uwsgi_temp_path {self.folder}/t4;
   scgi_temp_path {self.folder}/t5;
   server {{
-    listen 127.0.0.1:{self.port};
+    listen 127.0.0.1:{self.port}{" ssl" if self.tls else ""};
     root {self.files};
     {rate}
+    {self.tls}
   }}
 }}
 """)
@@ -219,7 +251,8 @@ http {{
 
     def put(self, name, data):
         (self.files / name).write_bytes(data)
-        return f"http://127.0.0.1:{self.port}/{name}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/{name}"
 
     def requests(self):
         """(path, status, bytes) of every request so far."""
@@ -241,30 +274,39 @@ http {{
 class FaultServer:
     """tests/support/http_server.py: HTTP with scripted faults."""
 
-    def __init__(self, folder, *options):
-        self.files = folder / "www"
+    def __init__(self, folder, cert=None, key=None):
+        self.files = folder / ("www-tls" if cert else "www")
         self.files.mkdir()
-        self.options = options
+        self.cert, self.key = cert, key
         self.process = None
         self.port = None
 
     def start(self, port=0):
+        tls = ["--cert", str(self.cert), "--key", str(self.key)] \
+            if self.cert else []
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "tests/support/http_server.py"),
              "--port", str(port or self.port or 0), "--root", str(self.files),
-             *self.options],
+             *tls],
             stdout=subprocess.PIPE, text=True, bufsize=1)
         line = self.process.stdout.readline()
         self.port = int(re.search(r"\d+", line)[0])
 
+    def url(self, name):
+        return f"{'https' if self.cert else 'http'}://127.0.0.1:{self.port}/{name}"
+
     def put(self, name, data):
         (self.files / name).write_bytes(data)
-        return f"http://127.0.0.1:{self.port}/{name}"
+        return self.url(name)
 
     def _control(self, method, path, body=None):
-        import http.client
-        connection = http.client.HTTPConnection("127.0.0.1", self.port,
-                                                timeout=DEADLINE_S)
+        if self.cert:
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=DEADLINE_S,
+                context=ssl._create_unverified_context())
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                    timeout=DEADLINE_S)
         connection.request(method, path,
                            json.dumps(body) if body is not None else None)
         answer = connection.getresponse()
@@ -277,8 +319,10 @@ class FaultServer:
     def script(self, name, faults):
         self._control("POST", "/_script", {"path": "/" + name, "faults": faults})
 
-    def log(self):
-        return self._control("GET", "/_log")
+    def log(self, name=None):
+        """The requests so far, of one file or of all."""
+        entries = self._control("GET", "/_log")
+        return [e for e in entries if name is None or e["path"] == "/" + name]
 
     def stop(self):
         stop(self.process)
@@ -377,11 +421,14 @@ class Otad:
         except Failure as failure:
             raise Failure(f"{failure}; the log:\n{self.log()}") from None
 
+    def ctl_command(self, *arguments):
+        return [str(self.build / "otactl"), "--socket", str(self.socket),
+                *arguments]
+
     def ctl(self, *arguments, check=True):
         """otactl; its standard output, or the finished process if not check."""
         done = subprocess.run(
-            [str(self.build / "otactl"), "--socket", str(self.socket),
-             *arguments], capture_output=True, text=True, timeout=DEADLINE_S,
+            self.ctl_command(*arguments), capture_output=True, text=True, timeout=DEADLINE_S,
             env=self.environment())
         if not check:
             return done
@@ -442,15 +489,15 @@ class Lab(contextlib.AbstractContextManager):
         self.started.append(thing)
         return thing
 
-    def start_broker(self):
-        self.broker = self._own(Broker(self.folder))
+    def start_broker(self, settings=""):
+        self.broker = self._own(Broker(self.folder, settings=settings))
         return self.broker
 
-    def start_nginx(self, rate=None):
-        return self._own(Nginx(self.folder, rate=rate))
+    def start_nginx(self, rate=None, tls=""):
+        return self._own(Nginx(self.folder, rate=rate, tls=tls))
 
-    def start_fault_server(self, *options):
-        return self._own(FaultServer(self.folder, *options))
+    def start_fault_server(self, cert=None, key=None):
+        return self._own(FaultServer(self.folder, cert, key))
 
     def otad(self, config, launched=False, env=None, name="gateway"):
         folder = self.folder / name
