@@ -16,6 +16,8 @@
 /* Devices whose last reject is remembered; of more, the oldest is forgotten. */
 #define REJECTS_REMEMBERED 64
 
+/* protocols.md, section 1.5: where the overall percentage of a download ends. */
+#define DOWNLOAD_LAST_PERCENT 90
 /* Platforms cut long texts themselves. */
 #define FAILURE_SIZE 512
 
@@ -76,6 +78,20 @@ static const char *failure_text(struct reporter *reporter,
 	return reporter->text;
 }
 
+/* A failed download ends with the number last told, not the one reached. */
+static unsigned percent_of(const struct job *job, enum job_state state)
+{
+	if (state == JOB_STATE_DOWNLOADING)
+		return job->download_percent;
+	if (job->overall_percent > DOWNLOAD_LAST_PERCENT)
+		return job->overall_percent;
+	if (job->told_percent <= 0)
+		return 0;
+	return (unsigned)job->told_percent < job->overall_percent ?
+		       (unsigned)job->told_percent :
+		       job->overall_percent;
+}
+
 static struct report make_report(struct reporter *reporter,
 				 const struct job *job, enum job_state state,
 				 const char *version)
@@ -85,9 +101,7 @@ static struct report make_report(struct reporter *reporter,
 		.device = job->offer->device,
 		.module = job->offer->module,
 		.state = state,
-		.progress_percent = state == JOB_STATE_DOWNLOADING ?
-					    job->download_percent :
-					    job->overall_percent,
+		.progress_percent = percent_of(job, state),
 		.version = version,
 		.target = job->offer->version,
 		.error = job->cause,
@@ -135,7 +149,9 @@ static void tell_download(struct reporter *reporter, struct job *job,
 /* Where only the overall percentage shows, 100 would repeat the 90. */
 static unsigned last_percent(const struct reporter *reporter)
 {
-	return session_traits(reporter->session)->download_to_100 ? 100 : 90;
+	return session_traits(reporter->session)->download_to_100 ?
+		       100 :
+		       DOWNLOAD_LAST_PERCENT;
 }
 
 bool reporter_progress(struct reporter *reporter, struct job *job,
