@@ -9,6 +9,8 @@
 
 #define VERSION_AGAIN_MS 60000 /* protocols.md, section 3.3.1, after an error code */
 #define STOP_MS 2000	       /* for DISCONNECT itself */
+/* Between two messages at the least, on average; 32 bits then last 497 days. */
+#define MESSAGE_MS 10
 
 void session_drop_timer(struct loop_source **timer)
 {
@@ -262,7 +264,8 @@ struct session *session_new(const struct session_options *options,
 	session->handler = *handler;
 	session->user_data = user_data;
 	/* Message ids stay unique over restarts: seeded from the clock. */
-	session->sequence = (uint32_t)(loop_wall_ms(options->loop) / 1000);
+	session->sequence =
+		(uint32_t)(loop_wall_ms(options->loop) / MESSAGE_MS);
 	session->changed_ms = loop_wall_ms(options->loop);
 	if (!open_cloud(session, err) ||
 	    !open_outbox(session, options->outbox_dir, err) ||
