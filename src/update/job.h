@@ -61,7 +61,7 @@ struct job {
 	unsigned download_percent, shown_percent;
 	uint64_t shown_ms;
 	uint64_t total_bytes, bytes_per_second;
-	uint64_t told_ms, property_told_ms;
+	uint64_t told_ms;
 	const char *hold_reason; /* why it waits; static text, NULL: it does not */
 	bool gate_waiting; /* verified, waits for its turn to install */
 	bool remove_device;  /* its device goes when this ends */

@@ -132,17 +132,15 @@ static void tell_download(struct reporter *reporter, struct job *job,
 {
 	struct report report =
 		make_report(reporter, job, JOB_STATE_DOWNLOADING, version);
-	uint64_t now_ms = loop_now_ms(reporter->loop);
-	uint64_t gap_ms = session_traits(reporter->session)->property_gap_ms;
+	bool begins = job->told_percent < 0;
 
 	report.progress_percent = percent;
 	job->told_percent = (int)percent;
-	job->told_ms = now_ms;
-	if (job->property_told_ms == 0 ||
-	    now_ms - job->property_told_ms >= gap_ms) {
-		job->property_told_ms = now_ms;
+	job->told_ms = loop_now_ms(reporter->loop);
+	/* A change of state is never held up. */
+	if (begins || session_is_property_due(reporter->session,
+					      job->offer->device))
 		send_property(reporter, &report);
-	}
 	send(reporter, &report);
 }
 

@@ -112,11 +112,21 @@ static bool is_answer(enum report_event event)
 	       event == REPORT_ONLINE;
 }
 
+static struct link *link_of(const struct session *session, const char *name)
+{
+	struct device *device = inventory_find(session->inventory, name);
+
+	return device ? session_link(device) : NULL;
+}
+
 bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err)
 {
 	struct report filled = *report;
+	struct link *link = link_of(session, report->device);
 
+	if (report->event == REPORT_PROPERTY && link)
+		link->property_ms = loop_now_ms(session->loop);
 	if (is_answer(report->event) && session->online)
 		return session_encode(session, &filled, NULL, err);
 	fill(session, &filled);
@@ -175,6 +185,16 @@ bool session_is_free(const struct session *session)
 	return !cloud_traits(session->cloud)->gap_holds_states ||
 	       (session->open && session_gap_left_ms(session) == 0 &&
 		outbox_pending(session->outbox) == 0);
+}
+
+bool session_is_property_due(const struct session *session, const char *device)
+{
+	const struct link *link = link_of(session, device);
+
+	return link &&
+	       (!link->property_ms ||
+		loop_now_ms(session->loop) - link->property_ms >=
+			cloud_traits(session->cloud)->property_gap_ms);
 }
 
 bool session_send(void *user_data, const char *topic, const char *payload,

@@ -86,6 +86,8 @@ bool session_report(struct session *session, const struct report *report,
  * what the next one will outdate is better not told.
  */
 bool session_is_free(const struct session *session);
+/* The same for the device's properties, which the platform wants less often. */
+bool session_is_property_due(const struct session *session, const char *device);
 /* Tells of a message that cannot be used. */
 bool session_report_reject(struct session *session,
 			   const struct cloud_message *message,
