@@ -483,26 +483,27 @@ class Lab(contextlib.AbstractContextManager):
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _own(self, thing, start=True):
+    def own(self, thing, start=True):
+        """Starts it, and stops it at the end."""
         if start:
             thing.start()
         self.started.append(thing)
         return thing
 
     def start_broker(self, settings=""):
-        self.broker = self._own(Broker(self.folder, settings=settings))
+        self.broker = self.own(Broker(self.folder, settings=settings))
         return self.broker
 
     def start_nginx(self, rate=None, tls=""):
-        return self._own(Nginx(self.folder, rate=rate, tls=tls))
+        return self.own(Nginx(self.folder, rate=rate, tls=tls))
 
     def start_fault_server(self, cert=None, key=None):
-        return self._own(FaultServer(self.folder, cert, key))
+        return self.own(FaultServer(self.folder, cert, key))
 
     def otad(self, config, launched=False, env=None, name="gateway"):
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        return self._own(Otad(folder, self.build, config, launched, env),
+        return self.own(Otad(folder, self.build, config, launched, env),
                          start=False)
 
 
