@@ -213,8 +213,8 @@ static bool open_cloud(struct session *session, struct ota_error *err)
 	return session->cloud;
 }
 
-static bool open_outbox(struct session *session, const char *dir,
-			struct ota_error *err)
+bool session_open(struct session *session, const char *dir,
+		  struct ota_error *err)
 {
 	unsigned bad = 0;
 
@@ -268,7 +268,6 @@ struct session *session_new(const struct session_options *options,
 		(uint32_t)(loop_wall_ms(options->loop) / MESSAGE_MS);
 	session->changed_ms = loop_wall_ms(options->loop);
 	if (!open_cloud(session, err) ||
-	    !open_outbox(session, options->outbox_dir, err) ||
 	    !open_mqtt(session, options->resolver, err))
 		return NULL;
 	return OTA_TAKE(session);

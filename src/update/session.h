@@ -44,13 +44,18 @@ struct session_options {
 	struct config *config; /* referenced */
 	const struct mqtt_resolver *resolver;
 	struct inventory *inventory; /* borrowed; see session_device_removed() */
-	const char *outbox_dir;
 };
 
 /* Owned, or NULL with `err`: a secret that cannot be read, say. */
 struct session *session_new(const struct session_options *options,
 			    const struct session_handler *handler,
 			    void *user_data, struct ota_error *err) OTA_MUST_CHECK;
+/*
+ * Reads the outbox; before that nothing can be reported. Not in session_new():
+ * a new session may be made while an old one still has its outbox open.
+ */
+bool session_open(struct session *session, const char *outbox_dir,
+		  struct ota_error *err) OTA_MUST_CHECK;
 /* Writes what waits to the outbox. Accepts NULL, returns NULL. */
 struct session *session_free(struct session *session);
 OTA_DEFINE_CLEANUP(struct session *, session_free)

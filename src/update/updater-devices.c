@@ -241,6 +241,26 @@ static bool enter_registered(void *user_data, const char *path,
 	return true;
 }
 
+void updater_carry_versions(const struct inventory *before,
+			    struct inventory *after)
+{
+	for (size_t i = 0; i < inventory_count(after); i++) {
+		struct device *device = inventory_at(after, i);
+		const struct device *old = inventory_find(before, device->name);
+
+		for (size_t k = 0; old && k < device->n_modules; k++) {
+			struct module *module = &device->modules[k];
+			const struct module *was = device_find_module(
+				old, module->settings->name);
+
+			if (was && was->version &&
+			    tells_version(module->settings) &&
+			    !module_set_version(module, was->version))
+				log_error(NULL, "out of memory");
+		}
+	}
+}
+
 bool updater_build_inventory(struct updater *updater, struct ota_error *err)
 {
 	return enter_configured(updater, err) &&
@@ -299,8 +319,8 @@ void updater_drop_device(struct updater *updater, const char *name)
 
 	if (!device)
 		return;
-
-	session_device_removed(updater->session, device);
+	if (updater->session)
+		session_device_removed(updater->session, device);
 	free(device->owner_data);
 	device->owner_data = NULL;
 	inventory_remove(updater->inventory, name);
@@ -327,6 +347,9 @@ bool updater_add_device(struct updater *updater, const char *name,
 	if (inventory_find(updater->inventory, name))
 		return ota_fail(err, OTA_ERROR_BUSY,
 				"there is a device %s already", name);
+	if (!updater->session)
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"there is no session with the cloud just now; try again in a moment");
 	device = config_make_device(updater->config, name, class_name, err);
 	if (!device)
 		return false;

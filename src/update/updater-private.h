@@ -47,7 +47,7 @@ struct updater {
 	const char *power_dir; /* POWER_SUPPLY_DIR */
 	struct artifact_store *artifacts;
 	struct reporter *reporter;
-	struct session *session;
+	struct session *session; /* NULL: for now it cannot be made */
 
 	struct job *jobs, *last_job;
 	struct job *job_buckets[UPDATER_JOB_BUCKETS];
@@ -65,10 +65,13 @@ struct updater {
 	bool trial_over; /* started too often without the launcher */
 
 	struct {
+		bool pending;
 		char *path;
 		void (*failed)(void *installation, const struct ota_error *err);
 		void *installation;
+		struct loop_source *later;
 	} reexec;
+	struct loop_source *reconnect; /* when there is no session */
 	void (*stopped)(void *user_data);
 	void *stopped_data;
 
@@ -118,8 +121,17 @@ void updater_version_is_known(struct updater *updater, const char *device,
 void updater_refresh_version(struct updater *updater, const char *device,
 			     struct module *module);
 
-/* updater.c */
-bool updater_open_session(struct updater *updater, uint64_t delay_ms,
-			  struct ota_error *err) OTA_MUST_CHECK;
-bool updater_save_hold(struct updater *updater, struct ota_error *err)
+/* What only installers tell, until they are asked again. */
+void updater_carry_versions(const struct inventory *before,
+			    struct inventory *after);
+
+/* updater-session.c: the cloud, and what restarts the session with it */
+bool updater_make_session(struct updater *updater, struct ota_error *err)
 	OTA_MUST_CHECK;
+bool updater_open_session(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;
+void updater_drop_session(struct updater *updater);
+void updater_reexec(void *user_data, const char *path,
+		    void (*failed)(void *installation,
+				   const struct ota_error *err),
+		    void *installation);

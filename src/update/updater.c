@@ -18,28 +18,20 @@
 #include "session.h"
 #include "updater-private.h"
 
-/* What otad waits for its reports before it makes room for the new version. */
-#define FLUSH_MS 5000
-/* What a job tells at once before it: 90 %, verifying, installing, restarting. */
-#define LAST_REPORTS 4
 /* A failed download may be offered again; after a week nobody means it. */
 #define ARTIFACT_MAX_AGE_MS (7 * 24 * 3600 * 1000ULL)
 
 /* ---- hold ---- */
 
-bool updater_save_hold(struct updater *updater, struct ota_error *err)
+static bool save_hold(const struct updater *updater, int64_t until_ms,
+		      const char *reason, struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *path =
 		store_path(&updater->store, NULL, "hold", ".json");
 	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
 
-	if (!path || !json)
-		return ota_fail_memory(err, "recording the hold");
-	if (!updater->held)
-		return file_remove(path, err);
-	if (!json_add_int(json, "until_ms", updater->hold_until_ms) ||
-	    (updater->hold_reason &&
-	     !json_add_string(json, "reason", updater->hold_reason)))
+	if (!path || !json || !json_add_int(json, "until_ms", until_ms) ||
+	    (reason && !json_add_string(json, "reason", reason)))
 		return ota_fail_memory(err, "recording the hold");
 	return store_write(path, json, err);
 }
@@ -72,246 +64,46 @@ static bool load_hold(struct updater *updater, struct ota_error *err)
 bool updater_hold(struct updater *updater, int64_t until_ms, const char *reason,
 		  struct ota_error *err)
 {
-	char *copy = reason && reason[0] ? strdup(reason) : NULL;
+	OTA_CLEANUP(freep) char *copy =
+		reason && reason[0] ? strdup(reason) : NULL;
 
 	if (reason && reason[0] && !copy)
 		return ota_fail_memory(err, "holding updates");
+	if (!save_hold(updater, until_ms, copy, err))
+		return false;
 	free(updater->hold_reason);
-	updater->hold_reason = copy;
+	updater->hold_reason = OTA_TAKE(copy);
 	updater->held = true;
 	updater->hold_until_ms = until_ms;
-	if (!updater_save_hold(updater, err))
-		return false;
 	log_write(LOG_LEVEL_NOTICE, &message_held, NULL, "Updates are held%s%s",
-		  copy ? ": " : "", copy ? copy : "");
+		  updater->hold_reason ? ": " : "",
+		  updater->hold_reason ? updater->hold_reason : "");
 	updater_wake_jobs(updater);
 	return true;
 }
 
 bool updater_release(struct updater *updater, struct ota_error *err)
 {
+	OTA_CLEANUP(freep) char *path = NULL;
+
 	if (!updater->held)
 		return true;
+	path = store_path(&updater->store, NULL, "hold", ".json");
+	if (!path)
+		return ota_fail_memory(err, "releasing updates");
+	if (!file_remove(path, err))
+		return false;
 	updater->held = false;
 	updater->hold_until_ms = 0;
 	free(updater->hold_reason);
 	updater->hold_reason = NULL;
-	if (!updater_save_hold(updater, err))
-		return false;
 	log_write(LOG_LEVEL_NOTICE, &message_released, NULL,
 		  "Updates go on again");
 	updater_wake_jobs(updater);
 	return true;
 }
 
-/* ---- what comes from the cloud ---- */
-
-static void on_online(void *user_data)
-{
-	struct updater *updater = user_data;
-
-	for (struct job *job = updater->jobs; job; job = job->next) {
-		job->ask_again = job->state == JOB_STATE_DOWNLOADING &&
-				 job->offer->source == OFFER_SOURCE_CLOUD;
-		if (job->state == JOB_STATE_CONFIRMING && job->installation &&
-		    !job->undoing)
-			installation_online(job->installation);
-	}
-}
-
-static void reply(struct updater *updater, const struct cloud_message *message,
-		  enum reply_result result, const char *text)
-{
-	const struct offer *offer = message->offer;
-	struct report report = {
-		.event = REPORT_REPLY,
-		.device = offer->device,
-		.module = offer->module,
-		.target = offer->version,
-		.ids = &offer->ids,
-		.reply = result,
-		.message = text,
-	};
-
-	if (offer->ids.msg.text)
-		reporter_reply(updater->reporter, &report);
-}
-
-static void take_update(struct updater *updater,
-			const struct cloud_message *message)
-{
-	enum offer_outcome outcome;
-	struct ota_error err = OTA_ERROR_INIT;
-
-	updater->counts.offers++;
-	/* Answered before anything of the job is told. */
-	if (updater->n_jobs >= UPDATER_MAX_JOBS)
-		reply(updater, message, REPLY_BUSY, "too many updates wait");
-	else
-		reply(updater, message, REPLY_ACCEPTED, "");
-	/* A refusal has been told and logged where it was decided. */
-	if (!updater_take_offer(updater, message->offer, &outcome, NULL, &err))
-		log_debug(NULL, "%s", err.text);
-}
-
-static void take_reject(struct updater *updater,
-			const struct cloud_message *message)
-{
-	const char *reason = cloud_reason_name(message->reason);
-	struct log_context context = {
-		.device = message->device ? message->device : DEVICE_SELF,
-		.module = message->module,
-		.version = message->version,
-		.error = ota_error_kind_name(OTA_ERROR_PROTOCOL),
-	};
-
-	updater->counts.rejects++;
-	log_write(LOG_LEVEL_WARNING, &message_message_rejected, &context,
-		  "A message of the cloud is unusable: %s%s%s%s", reason,
-		  message->field ? " (" : "",
-		  message->field ? message->field : "",
-		  message->field ? ")" : "");
-	reporter_reject(updater->reporter, message);
-}
-
-static void on_message(const struct cloud_message *message, void *user_data)
-{
-	struct updater *updater = user_data;
-
-	switch (message->verdict) {
-	case CLOUD_UPDATE:
-		take_update(updater, message);
-		break;
-	case CLOUD_REJECT:
-		take_reject(updater, message);
-		break;
-	case CLOUD_NO_UPDATE:
-	case CLOUD_IGNORE:
-		break;
-	}
-}
-
-static bool wants_check(const char *device, const char *module, void *user_data)
-{
-	return !updater_find_job(user_data, device, module);
-}
-
-static bool was_interrupted(const char *device, const char *module,
-			    void *user_data)
-{
-	struct job *job = updater_find_job(user_data, device, module);
-	bool ask_again = job && job->ask_again &&
-			 job->state == JOB_STATE_DOWNLOADING;
-
-	if (job)
-		job->ask_again = false;
-	return ask_again;
-}
-
-static int64_t last_update_ms(const char *device, const char *module,
-			      void *user_data)
-{
-	struct updater *updater = user_data;
-	struct ota_error err;
-	OTA_CLEANUP(module_record_freep) struct module_record *record =
-		module_record_load(&updater->store, device, module, &err);
-
-	return record ? record->updated_ms : 0;
-}
-
-static const struct session_handler session_handler = {
-	.online = on_online,
-	.message = on_message,
-	.wants_check = wants_check,
-	.was_interrupted = was_interrupted,
-	.last_update_ms = last_update_ms,
-};
-
-static bool make_session(struct updater *updater, struct ota_error *err)
-{
-	OTA_CLEANUP(freep) char *dir = NULL;
-	struct session_options options = {
-		.loop = updater->loop,
-		.config = updater->config,
-		.resolver = updater->resolver,
-		.inventory = updater->inventory,
-	};
-
-	if (asprintf(&dir, "%s/" STORE_OUTBOX, updater->store.dir) < 0) {
-		dir = NULL;
-		return ota_fail_memory(err, "opening the session");
-	}
-	options.outbox_dir = dir;
-	updater->session =
-		session_new(&options, &session_handler, updater, err);
-	reporter_use(updater->reporter, updater->session);
-	return updater->session;
-}
-
-static void drop_session(struct updater *updater)
-{
-	struct session_counts counts;
-
-	if (!updater->session)
-		return;
-	session_counts(updater->session, &counts);
-	updater->counts.connects += counts.connects;
-	updater->counts.disconnects += counts.disconnects;
-	updater->counts.reports_sent += counts.reports_sent;
-	reporter_use(updater->reporter, NULL);
-	updater->session = session_free(updater->session);
-}
-
-/* ---- the new version of otad itself ---- */
-
-static void reexec_failed(struct updater *updater, const struct ota_error *err)
-{
-	struct ota_error session_err;
-
-	if (!make_session(updater, &session_err) ||
-	    !session_start(updater->session, 0, &session_err))
-		log_error(NULL, "Not connected again: %s", session_err.text);
-	updater->reexec.failed(updater->reexec.installation, err);
-}
-
-static void on_flushed_for_exec(void *user_data)
-{
-	struct updater *updater = user_data;
-	OTA_CLEANUP(freep) char *path = OTA_TAKE(updater->reexec.path);
-	struct ota_error err = OTA_ERROR_INIT;
-
-	drop_session(updater);
-	updater->exec_self(updater->user_data, path, &err);
-	log_error(NULL, "%s", err.text);
-	reexec_failed(updater, &err);
-}
-
-static uint64_t flush_ms(const struct updater *updater)
-{
-	const struct cloud_traits *traits = session_traits(updater->session);
-
-	return FLUSH_MS + (traits->gap_holds_states ?
-				   LAST_REPORTS * traits->progress_gap_ms :
-				   0);
-}
-
-static void reexec(void *user_data, const char *path,
-		   void (*failed)(void *installation, const struct ota_error *err),
-		   void *installation)
-{
-	struct updater *updater = user_data;
-
-	free(updater->reexec.path);
-	updater->reexec.path = strdup(path);
-	updater->reexec.failed = failed;
-	updater->reexec.installation = installation;
-	if (!updater->session) {
-		on_flushed_for_exec(updater);
-		return;
-	}
-	session_stop(updater->session, flush_ms(updater), on_flushed_for_exec,
-		     updater);
-}
+/* ---- the trial of otad itself ---- */
 
 /* Without otad-launch nobody else counts how often a new version starts. */
 static void judge_own_trial(struct updater *updater)
@@ -374,7 +166,8 @@ static bool set_up(struct updater *updater, struct ota_error *err)
 		return false;
 	if (!updater->inventory)
 		return ota_fail_memory(err, "making the inventory");
-	return make_session(updater, err) &&
+	return updater_make_session(updater, err) &&
+	       updater_open_session(updater, err) &&
 	       updater_build_inventory(updater, err) &&
 	       updater_load_jobs(updater, err);
 }
@@ -404,7 +197,7 @@ struct updater *updater_new(const struct updater_options *options,
 		.self = options->self,
 		.confirm_timeout_ms = options->config->update.confirm_timeout_ms,
 		.max_trial_starts = options->config->update.max_trial_starts,
-		.reexec = reexec,
+		.reexec = updater_reexec,
 		.user_data = updater,
 	};
 	if (!set_up(updater, err))
@@ -418,10 +211,12 @@ struct updater *updater_free(struct updater *updater)
 		return NULL;
 	while (updater->jobs)
 		updater_drop_job(updater->jobs);
-	drop_session(updater);
+	updater_drop_session(updater);
 	updater_free_inventory(updater);
 	reporter_free(updater->reporter);
 	artifact_store_free(updater->artifacts);
+	loop_source_free(updater->reconnect);
+	loop_source_free(updater->reexec.later);
 	loop_source_free(updater->wake);
 	loop_source_free(updater->sweep);
 	store_close(&updater->store);
@@ -438,94 +233,18 @@ bool updater_start(struct updater *updater, struct ota_error *err)
 		return false;
 	updater_resume_jobs(updater);
 	end_own_trial(updater);
+	/* A hold may have ended meanwhile. */
+	updater_wake_jobs(updater);
 	artifact_store_sweep(updater->artifacts, ARTIFACT_MAX_AGE_MS);
 	return true;
 }
 
-/* ---- another configuration ---- */
-
-static void settings_follow(struct updater *updater)
-{
-	for (struct job *job = updater->jobs; job; job = job->next) {
-		struct ota_error err;
-		struct module *module = updater_find_module(
-			updater, job->offer->device, job->offer->module, NULL,
-			&err);
-
-		/* Once the target is touched, the old rules end it. */
-		if (!module || job_is_installing(job))
-			continue;
-		module_settings_unref(job->settings);
-		job->settings = module_settings_ref(module->settings);
-	}
-}
-
-/* Everything that hangs on the configuration, anew. */
-static bool use_config(struct updater *updater, struct config *config,
-		       struct ota_error *err)
-{
-	drop_session(updater);
-	updater_free_inventory(updater);
-	config_ref(config);
-	config_unref(updater->config);
-	updater->config = config;
-	updater->env.confirm_timeout_ms = config->update.confirm_timeout_ms;
-	updater->env.max_trial_starts = config->update.max_trial_starts;
-	artifact_store_configure(updater->artifacts, config);
-	updater->inventory = inventory_new();
-	if (!updater->inventory)
-		return ota_fail_memory(err, "reading the devices");
-	return make_session(updater, err) &&
-	       updater_build_inventory(updater, err) &&
-	       session_start(updater->session, 0, err);
-}
-
-bool updater_reload(struct updater *updater, struct config *config,
-		    struct ota_error *err)
-{
-	OTA_CLEANUP(config_unrefp) struct config *before =
-		config_ref(updater->config);
-	struct ota_error again;
-	bool ok;
-
-	if (updater->reexec.path)
-		return ota_fail(err, OTA_ERROR_BUSY,
-				"otad is restarting itself just now");
-	ok = use_config(updater, config, err);
-	if (!ok && !use_config(updater, before, &again))
-		log_error(NULL, "Back to the old configuration: %s", again.text);
-	settings_follow(updater);
-	updater_wake_jobs(updater);
-	return ok;
-}
-
-/* ---- the end ---- */
-
-static void on_stopped(void *user_data)
-{
-	struct updater *updater = user_data;
-
-	updater->stopped(updater->stopped_data);
-}
-
-void updater_stop(struct updater *updater, void (*stopped)(void *user_data),
-		  void *user_data)
-{
-	updater->stopped = stopped;
-	updater->stopped_data = user_data;
-	if (!updater->session) {
-		on_stopped(updater);
-		return;
-	}
-	session_stop(updater->session, FLUSH_MS, on_stopped, updater);
-}
+/* ---- for people ---- */
 
 bool updater_is_healthy(const struct updater *updater)
 {
 	return updater->session != NULL;
 }
-
-/* ---- for people ---- */
 
 static size_t count_modules(const struct updater *updater)
 {

@@ -256,8 +256,6 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 {
 	OTA_CLEANUP(mqtt_freep) struct mqtt *client = calloc(1, sizeof(*client));
 
-	/* Two with one id would kick each other off for ever. */
-	assert_null(broker.client);
 	assert_non_null(client);
 	client->loop = loop;
 	client->handler = *handler;
@@ -271,7 +269,6 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 			       NULL;
 	if (!client->turn)
 		return NULL;
-	broker.client = client;
 	return OTA_TAKE(client);
 }
 
@@ -292,6 +289,9 @@ struct mqtt *mqtt_free(struct mqtt *client)
 
 bool mqtt_start(struct mqtt *client, uint64_t delay_ms, struct ota_error *err)
 {
+	/* Two with one id would kick each other off for ever. */
+	assert_true(!broker.client || broker.client == client);
+	broker.client = client;
 	loop_timer_set(client->timer, delay_ms);
 	return true;
 }
