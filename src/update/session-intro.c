@@ -132,7 +132,7 @@ void session_bring_in(struct session *session, struct device *device)
 }
 
 /* Properties are the device's: its default module speaks for the others. */
-static void tell_idle(struct session *session, struct device *device)
+void session_tell_idle(struct session *session, struct device *device)
 {
 	struct report report = {
 		.event = REPORT_PROPERTY,
@@ -153,7 +153,8 @@ static void tell_idle(struct session *session, struct device *device)
 		int64_t last_ms = session->handler.last_update_ms(
 			device->name, name, session->user_data);
 
-		if (!session->handler.wants_check(device->name, name,
+		if (module->version_asked ||
+		    !session->handler.wants_check(device->name, name,
 						  session->user_data))
 			return;
 		if (last_ms > report.last_update_ms)
@@ -171,7 +172,7 @@ static void let_go(struct session *session)
 	session->open = true;
 	outbox_open(session->outbox);
 	for (size_t i = 0; i < inventory_count(session->inventory); i++)
-		tell_idle(session, inventory_at(session->inventory, i));
+		session_tell_idle(session, inventory_at(session->inventory, i));
 	if (traits->version_repeat_ms)
 		session_set_timer(session, &session->version_timer,
 			  traits->version_repeat_ms, session_on_version_time);

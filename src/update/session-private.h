@@ -48,6 +48,7 @@ struct session {
 	size_t cursor; /* the next device to bring in */
 	size_t untold; /* of all links together */
 	bool connected, online, open;
+	bool asked; /* for updates, the first time */
 	bool listens; /* for the answers to REPORT_ONLINE */
 	int64_t changed_ms;
 	uint64_t last_sent_ms;
@@ -117,3 +118,5 @@ void session_came_online(struct session *session, struct device *device);
 /* Something a device waited for has come. */
 void session_advance(struct session *session, struct device *device);
 void session_pump(struct session *session);
+/* The properties of a device at rest, where the platform keeps some. */
+void session_tell_idle(struct session *session, struct device *device);

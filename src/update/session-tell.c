@@ -35,6 +35,8 @@ static void tell_versions(struct session *session, struct device *device)
 			&device->modules[device->n_modules - link->untold--];
 
 		session->untold--;
+		if (module->version_asked)
+			continue;
 		if (!session_tell_version(session, device, module, true, &err))
 			log_warning(NULL, "Version of %s not told: %s",
 				    device->name, err.text);
@@ -164,6 +166,9 @@ static bool is_to_be_asked_for(const struct session *session,
 	const struct session_handler *handler = &session->handler;
 	const char *name = module->settings->name;
 
+	/* A platform that does not know what runs would offer anything. */
+	if (module->version_asked)
+		return false;
 	return handler->wants_check(device->name, name, session->user_data) ||
 	       (handler->was_interrupted &&
 		handler->was_interrupted(device->name, name,
@@ -185,11 +190,30 @@ void session_check_device(struct session *session, struct device *device)
 	}
 }
 
+void session_version_known(struct session *session, const char *device_name,
+			   const char *module_name)
+{
+	struct device *device = inventory_find(session->inventory, device_name);
+	struct module *module =
+		device ? device_find_module(device, module_name) : NULL;
+	struct ota_error err;
+
+	session_report_version(session, device_name, module_name);
+	if (!module || !session->open ||
+	    session_link(device)->stage != STAGE_READY)
+		return;
+	session_tell_idle(session, device);
+	if (session->asked && is_to_be_asked_for(session, device, module) &&
+	    !check_module(session, device, module, &err))
+		log_debug(NULL, "%s", err.text);
+}
+
 void session_on_check_time(struct loop_source *source, void *user_data)
 {
 	struct session *session = user_data;
 	uint64_t interval_ms = session->config->update.check_interval_ms;
 
+	session->asked = session->open;
 	if (session->open)
 		for (size_t i = 0; i < inventory_count(session->inventory); i++)
 			session_check_device(session, inventory_at(session->inventory, i));

@@ -74,6 +74,7 @@ static void on_connected(void *user_data)
 	session->n_pending = 0;
 	session->cursor = 0;
 	session->untold = 0;
+	session->asked = false;
 	session->listens = false;
 	for (size_t i = 0; i < inventory_count(session->inventory); i++)
 		*session_link(inventory_at(session->inventory, i)) = (struct link){ 0 };

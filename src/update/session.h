@@ -100,6 +100,12 @@ bool session_report_reject(struct session *session,
 /* The running version of a module, now. */
 void session_report_version(struct session *session, const char *device,
 			    const char *module);
+/*
+ * The same for a version that was not known at the connect and therefore kept
+ * back: what follows a version follows now.
+ */
+void session_version_known(struct session *session, const char *device,
+			   const char *module);
 /* Asks the cloud; where it has no check, tells the version again. */
 bool session_check(struct session *session, const char *device,
 		   const char *module, struct ota_error *err) OTA_MUST_CHECK;

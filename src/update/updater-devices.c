@@ -53,6 +53,21 @@ void updater_forget_questions(struct updater *updater)
 
 static void ask_next(struct updater *updater);
 
+/* Also that there was none: then the platform hears of version 0. */
+static void tell_answer(struct updater *updater, struct module *module,
+			const char *device)
+{
+	bool first = module->version_asked;
+
+	module->version_asked = false;
+	if (updater->session && first)
+		session_version_known(updater->session, device,
+				      module->settings->name);
+	else if (updater->session)
+		session_report_version(updater->session, device,
+				       module->settings->name);
+}
+
 static void on_version(void *user_data, const char *version)
 {
 	struct asked *asked = user_data;
@@ -69,9 +84,8 @@ static void on_version(void *user_data, const char *version)
 
 	if (changed && !module_set_version(module, version))
 		log_error(NULL, "out of memory");
-	else if (changed && updater->session)
-		session_report_version(updater->session, asked->device,
-				       asked->module);
+	else if (changed || (module && module->version_asked))
+		tell_answer(updater, module, asked->device);
 	forget_asked(asked);
 	ask_next(updater);
 }
@@ -91,6 +105,17 @@ static bool ask(struct asked *asked, struct ota_error *err)
 	return asked->query;
 }
 
+static void give_up_asking(struct asked *asked)
+{
+	struct ota_error err;
+	struct module *module = updater_find_module(
+		asked->updater, asked->device, asked->module, NULL, &err);
+
+	if (module && module->version_asked)
+		tell_answer(asked->updater, module, asked->device);
+	forget_asked(asked);
+}
+
 static void ask_next(struct updater *updater)
 {
 	struct asked *asked = updater->asked, *next;
@@ -104,19 +129,24 @@ static void ask_next(struct updater *updater)
 						   .module = asked->module },
 			    "Version of %s unknown: %s", asked->module,
 			    err.text);
-		forget_asked(asked);
+		give_up_asking(asked);
 	}
 }
 
 void updater_version_is_known(struct updater *updater, const char *device,
-			      const char *module)
+			      const char *module_name)
 {
 	struct asked *asked = updater->asked, *next;
+	struct ota_error err;
+	struct module *module =
+		updater_find_module(updater, device, module_name, NULL, &err);
 
+	if (module)
+		module->version_asked = false;
 	for (; asked; asked = next) {
 		next = asked->next;
 		if (strcmp(asked->device, device) == 0 &&
-		    strcmp(asked->module, module) == 0)
+		    strcmp(asked->module, module_name) == 0)
 			forget_asked(asked);
 	}
 	ask_next(updater);
@@ -134,6 +164,7 @@ void updater_refresh_version(struct updater *updater, const char *device,
 		return;
 	}
 	asked->updater = updater;
+	module->version_asked = !module->version;
 	*(updater->asked ? &updater->last_asked->next : &updater->asked) = asked;
 	updater->last_asked = asked;
 	ask_next(updater);

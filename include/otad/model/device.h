@@ -81,6 +81,7 @@ OTA_DEFINE_CLEANUP(struct module_settings *, module_settings_unref)
 struct module {
 	struct module_settings *settings; /* a reference */
 	char *version; /* running; NULL: unknown */
+	bool version_asked; /* unknown, but its handler or file will tell */
 };
 
 struct device {
