@@ -34,6 +34,10 @@ static const struct config_key mqtt_keys[] = {
 	  "a time from 5s to 65535s, like 60s", 5 * SECOND_MS,
 	  KEEP_ALIVE_MAX_MS },
 	{ "CleanSession", set_bool, FIELD(config_mqtt, clean_session) },
+	{ "ConnectSpread", set_time, FIELD(config_mqtt, connect_spread_ms),
+	  "a time up to 1d, like 30s, or 0 for at once", 0, DAY_MS },
+	{ "ReconnectSpread", set_time, FIELD(config_mqtt, reconnect_spread_ms),
+	  "a time up to 1d, like 5s, or 0", 0, DAY_MS },
 	{ .name = NULL },
 };
 
@@ -176,6 +180,7 @@ static void load_mqtt(struct config_build *build)
 	struct config_mqtt *mqtt = &build->config->mqtt;
 
 	mqtt->keep_alive_ms = MINUTE_MS;
+	mqtt->reconnect_spread_ms = 5 * SECOND_MS;
 	mqtt->clean_session = !platform || platform->clean_session;
 	set_section(section, mqtt_keys, mqtt, &build->problems);
 	check_key_pair(section, &build->problems);

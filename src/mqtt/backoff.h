@@ -14,6 +14,11 @@ struct backoff {
 	unsigned failures;
 };
 
+/*
+ * A random part of `spread_ms`: the peers of a server that has just started
+ * would otherwise all come within the jitter of the shortest wait.
+ */
+uint64_t backoff_spread_ms(uint64_t spread_ms, uint32_t random);
 /* Counts a failure. `random`: any 32 bits, evenly spread. */
 uint64_t backoff_next_ms(struct backoff *backoff, uint32_t random);
 /* The next wait is the longest: the peer will not change its mind soon. */

@@ -18,5 +18,5 @@ struct mqtt_timing {
 /* Before mqtt_start(). */
 void mqtt_set_timing(struct mqtt *mqtt, const struct mqtt_timing *timing);
 
-/* What the last disconnected() began to wait. */
+/* What the last disconnected() or mqtt_start() began to wait. */
 uint64_t mqtt_retry_delay_ms(const struct mqtt *mqtt);

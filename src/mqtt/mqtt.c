@@ -121,7 +121,8 @@ static void finish_stop(struct mqtt *mqtt)
 /* The end of every attempt and of every connection. From the loop only. */
 static void lose(struct mqtt *mqtt, const struct ota_error *why, bool barred)
 {
-	bool settled = mqtt->state == MQTT_STATE_CONNECTED &&
+	bool was_connected = mqtt->state == MQTT_STATE_CONNECTED;
+	bool settled = was_connected &&
 		       loop_now_ms(mqtt->loop) - mqtt->connected_ms >=
 			       mqtt->timing.settled_ms;
 	struct ota_error told = *why;
@@ -137,6 +138,9 @@ static void lose(struct mqtt *mqtt, const struct ota_error *why, bool barred)
 		backoff_exhaust(&mqtt->backoff);
 	mqtt->retry_delay_ms =
 		backoff_next_ms(&mqtt->backoff, random_bits(mqtt));
+	if (was_connected)
+		mqtt->retry_delay_ms += backoff_spread_ms(
+			mqtt->options.reconnect_spread_ms, random_bits(mqtt));
 	mqtt->state = MQTT_STATE_WAITING;
 	loop_timer_set(mqtt->timer, mqtt->retry_delay_ms);
 	ota_wrap(&told, "broker %s:%u", mqtt->options.host,
@@ -405,7 +409,7 @@ struct mqtt *mqtt_free(struct mqtt *mqtt)
 	return NULL;
 }
 
-bool mqtt_start(struct mqtt *mqtt, uint64_t delay_ms, struct ota_error *err)
+bool mqtt_start(struct mqtt *mqtt, uint64_t spread_ms, struct ota_error *err)
 {
 	if (mqtt->stopping)
 		return ota_fail(err, OTA_ERROR_BUSY,
@@ -413,7 +417,8 @@ bool mqtt_start(struct mqtt *mqtt, uint64_t delay_ms, struct ota_error *err)
 	if (mqtt->state != MQTT_STATE_IDLE && mqtt->state != MQTT_STATE_WAITING)
 		return true;
 	mqtt->state = MQTT_STATE_WAITING;
-	loop_timer_set(mqtt->timer, delay_ms);
+	mqtt->retry_delay_ms = backoff_spread_ms(spread_ms, random_bits(mqtt));
+	loop_timer_set(mqtt->timer, mqtt->retry_delay_ms);
 	return true;
 }
 

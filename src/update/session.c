@@ -241,6 +241,7 @@ static bool open_mqtt(struct session *session,
 		.key_file = mqtt->key_file,
 		.keep_alive_ms = mqtt->keep_alive_ms,
 		.clean_session = mqtt->clean_session,
+		.reconnect_spread_ms = mqtt->reconnect_spread_ms,
 	};
 
 	session->mqtt = mqtt_new(session->loop, resolver, &options,
@@ -289,10 +290,10 @@ struct session *session_free(struct session *session)
 	return NULL;
 }
 
-bool session_start(struct session *session, uint64_t delay_ms,
+bool session_start(struct session *session, uint64_t spread_ms,
 		   struct ota_error *err)
 {
-	return mqtt_start(session->mqtt, delay_ms, err);
+	return mqtt_start(session->mqtt, spread_ms, err);
 }
 
 static void disconnect(struct session *session)

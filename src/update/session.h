@@ -60,7 +60,7 @@ bool session_open(struct session *session, const char *outbox_dir,
 struct session *session_free(struct session *session);
 OTA_DEFINE_CLEANUP(struct session *, session_free)
 
-bool session_start(struct session *session, uint64_t delay_ms,
+bool session_start(struct session *session, uint64_t spread_ms,
 		   struct ota_error *err) OTA_MUST_CHECK;
 /*
  * Waits up to `flush_ms` for the outbox to empty, and for the pause after it

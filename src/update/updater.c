@@ -229,7 +229,8 @@ struct updater *updater_free(struct updater *updater)
 
 bool updater_start(struct updater *updater, struct ota_error *err)
 {
-	if (!session_start(updater->session, 0, err))
+	if (!session_start(updater->session,
+			   updater->config->mqtt.connect_spread_ms, err))
 		return false;
 	updater_resume_jobs(updater);
 	end_own_trial(updater);

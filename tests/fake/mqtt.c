@@ -287,12 +287,12 @@ struct mqtt *mqtt_free(struct mqtt *client)
 	return NULL;
 }
 
-bool mqtt_start(struct mqtt *client, uint64_t delay_ms, struct ota_error *err)
+bool mqtt_start(struct mqtt *client, uint64_t spread_ms, struct ota_error *err)
 {
 	/* Two with one id would kick each other off for ever. */
 	assert_true(!broker.client || broker.client == client);
 	broker.client = client;
-	loop_timer_set(client->timer, delay_ms);
+	loop_timer_set(client->timer, spread_ms);
 	return true;
 }
 

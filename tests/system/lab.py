@@ -446,13 +446,17 @@ class Otad:
 
 
 def base_config(broker, cloud, modules="", mqtt="", update="", download=""):
-    """A whole otad.conf; each part may add keys to its section."""
+    """A whole otad.conf; each part may add keys to its section.
+
+    There is no fleet here that should not come back in step.
+    """
     return f"""[Cloud]
 {cloud}
 [Mqtt]
 Host=127.0.0.1
 Port={broker.port}
 Tls=no
+ReconnectSpread=0
 {mqtt}
 [Download]
 {download}

@@ -187,6 +187,8 @@ static void assert_same_settings(const struct config *a, const struct config *b)
 	SAME(mqtt.tls);
 	SAME(mqtt.keep_alive_ms);
 	SAME(mqtt.clean_session);
+	SAME(mqtt.connect_spread_ms);
+	SAME(mqtt.reconnect_spread_ms);
 	SAME(download.timeout_ms);
 	SAME(download.stall_ms);
 	SAME(download.attempts);

@@ -28,6 +28,8 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_null(config->mqtt.client_id);
 	assert_null(config->mqtt.password_file);
 	assert_int_equal(config->mqtt.keep_alive_ms, MINUTE_MS);
+	assert_int_equal(config->mqtt.connect_spread_ms, 0);
+	assert_int_equal(config->mqtt.reconnect_spread_ms, 5000);
 	assert_int_equal(download->timeout_ms, 5 * MINUTE_MS);
 	assert_int_equal(download->stall_ms, 30000);
 	assert_int_equal(download->attempts, 10);
@@ -62,6 +64,7 @@ static void every_key_of_the_gateway_is_read(void **state)
 		TEST_MINIMUM
 		"Port=1884\nClientId=c|x=1,y|\nUsername=u&pk\nTls=yes\n"
 		"KeepAlive=5s\nCleanSession=no\n"
+		"ConnectSpread=1min\nReconnectSpread=1d\n"
 		"[Download]\nTimeout=1s\nStallTimeout=1h\nAttempts=1000\n"
 		"MaxSpeed=512K\nMaxSize=1\nStrategy=chunked\nChunkSize=1K\n"
 		"AllowHttp=no\nAllowedHosts=*.a.example,b ,  [::1]\n"
@@ -78,6 +81,8 @@ static void every_key_of_the_gateway_is_read(void **state)
 	assert_string_equal(config->mqtt.username, "u&pk");
 	assert_true(config->mqtt.tls);
 	assert_int_equal(config->mqtt.keep_alive_ms, 5000);
+	assert_int_equal(config->mqtt.connect_spread_ms, MINUTE_MS);
+	assert_int_equal(config->mqtt.reconnect_spread_ms, 1440 * MINUTE_MS);
 	assert_false(config->mqtt.clean_session);
 	assert_int_equal(download->timeout_ms, 1000);
 	assert_int_equal(download->stall_ms, 60 * MINUTE_MS);

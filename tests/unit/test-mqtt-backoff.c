@@ -47,6 +47,16 @@ static void jitter_stays_within_a_fifth(void **state)
 	assert_about(backoff_next_ms(&high, UINT32_MAX), 72000);
 }
 
+static void a_spread_lies_anywhere_within_it(void **state)
+{
+	const uint64_t day_ms = 24 * 60 * 60 * 1000;
+
+	assert_int_equal(backoff_spread_ms(0, UINT32_MAX), 0);
+	assert_int_equal(backoff_spread_ms(day_ms, 0), 0);
+	assert_about(backoff_spread_ms(day_ms, MIDDLE), day_ms / 2);
+	assert_about(backoff_spread_ms(day_ms, UINT32_MAX), day_ms);
+}
+
 static void exhausted_means_the_longest_wait_next(void **state)
 {
 	struct backoff backoff = {.min_ms = 1000, .max_ms = 60000};
@@ -70,6 +80,7 @@ int main(void)
 		cmocka_unit_test(waits_double_up_to_the_longest),
 		cmocka_unit_test(the_longest_wait_stays_after_years),
 		cmocka_unit_test(jitter_stays_within_a_fifth),
+		cmocka_unit_test(a_spread_lies_anywhere_within_it),
 		cmocka_unit_test(exhausted_means_the_longest_wait_next),
 		cmocka_unit_test(reset_starts_over),
 	};

@@ -237,6 +237,48 @@ static void a_broker_that_returns_is_found_again(void **state)
 	assert_string_equal(client->got_payload, "again");
 }
 
+/* Of which the shortest wait of a million is still beyond any other wait. */
+#define DAY_MS UINT64_C(86400000)
+
+static void after_a_loss_it_comes_back_at_a_random_moment(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = &fx->client;
+
+	start_broker(fx, &(struct broker_options){0});
+	mqtt_client_init(client, fx->loop,
+			 &(struct mqtt_options){
+				 .port = broker_port(fx->broker),
+				 .clean_session = true,
+				 .reconnect_spread_ms = DAY_MS,
+			 });
+	mqtt_client_start(client);
+	wait_until(client, &client->connected, 1);
+
+	broker_kill(fx->broker);
+	wait_until(client, &client->disconnected, 1);
+	assert_in_range(mqtt_retry_delay_ms(client->mqtt),
+			mqtt_client_quick.backoff_max_ms, 2 * DAY_MS);
+	/* What fails from there on has its place among the others. */
+	assert_true(mqtt_start(client->mqtt, 0, NULL));
+	wait_until(client, &client->disconnected, 2);
+	assert_in_range(mqtt_retry_delay_ms(client->mqtt), 1,
+			mqtt_client_quick.backoff_max_ms);
+}
+
+static void the_first_connect_may_be_at_a_random_moment(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = &fx->client;
+
+	start_broker(fx, &(struct broker_options){0});
+	init_client(fx, client);
+	assert_true(mqtt_start(client->mqtt, DAY_MS, NULL));
+	assert_in_range(mqtt_retry_delay_ms(client->mqtt), 1000, DAY_MS);
+	assert_true(mqtt_start(client->mqtt, 0, NULL));
+	wait_until(client, &client->connected, 1);
+}
+
 static void a_subscription_shortens_the_wait_again(void **state)
 {
 	struct fixture *fx = *state;
@@ -495,6 +537,8 @@ int main(void)
 		T(the_right_password_is_let_in),
 		T(missing_credentials_are_told_and_asked_for_again),
 		T(a_broker_that_returns_is_found_again),
+		T(after_a_loss_it_comes_back_at_a_random_moment),
+		T(the_first_connect_may_be_at_a_random_moment),
 		T(a_subscription_shortens_the_wait_again),
 		T(a_lost_race_for_the_client_id_reconnects),
 		T(a_closed_port_is_told_without_a_busy_loop),

@@ -58,6 +58,8 @@ struct config_mqtt {
 	char *ca_file, *cert_file, *key_file;
 	uint64_t keep_alive_ms;
 	bool clean_session;
+	/* Within which to come at a random moment: first, and after a loss. */
+	uint64_t connect_spread_ms, reconnect_spread_ms;
 };
 
 enum download_strategy {

@@ -49,6 +49,9 @@ struct mqtt_options {
 	const char *cert_file, *key_file;
 	uint64_t keep_alive_ms;
 	bool clean_session;
+	/* After the loss of a connection the first wait is longer by a random
+	 * part of this; the broker may have lost everybody else, too. */
+	uint64_t reconnect_spread_ms;
 };
 
 struct mqtt_handler {
@@ -83,10 +86,10 @@ struct mqtt *mqtt_free(struct mqtt *mqtt);
 OTA_DEFINE_CLEANUP(struct mqtt *, mqtt_free)
 
 /*
- * First connect: now, or after `delay_ms`. While it waits to reconnect, this
- * sets the wait anew. A stopped connection may be started again.
+ * First connect: at a random moment within `spread_ms`; 0: now. While it waits
+ * to reconnect, this sets the wait anew. A stopped connection may be started again.
  */
-bool mqtt_start(struct mqtt *mqtt, uint64_t delay_ms, struct ota_error *err)
+bool mqtt_start(struct mqtt *mqtt, uint64_t spread_ms, struct ota_error *err)
 	OTA_MUST_CHECK;
 /*
  * Sends DISCONNECT after what is queued, then calls `stopped` once from the
