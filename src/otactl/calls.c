@@ -37,7 +37,7 @@ struct ctl_client *ctl_connect(const struct ctl *ctl, struct ota_error *err)
 
 	if (!ctl_socket_path(ctl, path, sizeof(path), err))
 		return NULL;
-	return ctl_client_open(path, err);
+	return ctl_client_open(path, ctl->patience_ms, err);
 }
 
 static struct ctl_client *start_call(const struct ctl *ctl, const char *method,
@@ -57,14 +57,15 @@ static struct ctl_client *start_call(const struct ctl *ctl, const char *method,
 }
 
 /* The parameters of the next reply, an object; owned. */
-static struct json_object *next_parameters(struct ctl_client *client,
+static struct json_object *next_parameters(const struct ctl *ctl,
+					   struct ctl_client *client,
 					   bool *ret_continues,
 					   struct ota_error *err)
 {
 	struct ctl_reply reply;
 	struct json_object *parameters = NULL;
 
-	if (!ctl_client_receive(client, CTL_CALL_MS, &reply, err))
+	if (!ctl_client_receive(client, ctl->patience_ms, &reply, err))
 		return NULL;
 	if (ctl_reply_check(&reply, err)) {
 		parameters = reply.parameters ? json_object_get(reply.parameters) :
@@ -84,7 +85,7 @@ struct json_object *ctl_call(const struct ctl *ctl, const char *method,
 		start_call(ctl, method, parameters, false, err);
 	bool continues;
 
-	return client ? next_parameters(client, &continues, err) : NULL;
+	return client ? next_parameters(ctl, client, &continues, err) : NULL;
 }
 
 static bool join(struct json_object *all, struct json_object *part,
@@ -116,7 +117,7 @@ struct json_object *ctl_call_list(const struct ctl *ctl, const char *method,
 		return NULL;
 	while (continues) {
 		OTA_CLEANUP(json_freep) struct json_object *part =
-			next_parameters(client, &continues, err);
+			next_parameters(ctl, client, &continues, err);
 
 		if (!part || !join(all, json_get(part, key), err))
 			return NULL;

@@ -30,9 +30,10 @@ void ctl_reply_done(struct ctl_reply *reply)
 	*reply = (struct ctl_reply){ 0 };
 }
 
-struct ctl_client *ctl_client_open(const char *path, struct ota_error *err)
+struct ctl_client *ctl_client_open(const char *path, int patience_ms,
+				   struct ota_error *err)
 {
-	const struct timeval patience = { .tv_sec = CTL_CALL_MS / 1000 };
+	const struct timeval patience = { .tv_sec = patience_ms / 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct ctl_client *client;
 

@@ -26,9 +26,12 @@ void ctl_reply_done(struct ctl_reply *reply);
 bool ctl_reply_check(const struct ctl_reply *reply, struct ota_error *err)
 	OTA_MUST_CHECK;
 
-/* network: nobody is there. */
-struct ctl_client *ctl_client_open(const char *path, struct ota_error *err)
-	OTA_MUST_CHECK;
+/*
+ * network: nobody is there. `patience_ms`, whole seconds, bounds connecting and
+ * each write.
+ */
+struct ctl_client *ctl_client_open(const char *path, int patience_ms,
+				   struct ota_error *err) OTA_MUST_CHECK;
 struct ctl_client *ctl_client_free(struct ctl_client *client);
 OTA_DEFINE_CLEANUP(struct ctl_client *, ctl_client_free)
 

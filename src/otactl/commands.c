@@ -17,6 +17,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "watch",
 		.arguments = "[MODULE]",
+		.subject = CTL_SUBJECT_MODULE,
 		.summary = "Follow updates as they happen",
 		.details = "On a terminal a progress bar for each update, until ^C;\n"
 			   "elsewhere one line per change:\n"
@@ -27,6 +28,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "check",
 		.arguments = "[MODULE]",
+		.subject = CTL_SUBJECT_MODULE,
 		.summary = "Ask the cloud for an update",
 		.details = MODULE_HELP
 			"With --wait: 30 s for an answer, then until what it offers has ended.\n",
@@ -37,6 +39,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "update",
 		.arguments = "MODULE",
+		.subject = CTL_SUBJECT_MODULE,
 		.summary = "Offer an artifact of your own",
 		.details = MODULE_HELP
 			"--url, --version and one of --sha256 and --md5 are required.\n",
@@ -49,6 +52,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "install",
 		.arguments = "MODULE",
+		.subject = CTL_SUBJECT_MODULE,
 		.summary = "Start what is available",
 		.details = MODULE_HELP,
 		.min_args = 1,
@@ -58,6 +62,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "cancel",
 		.arguments = "MODULE",
+		.subject = CTL_SUBJECT_MODULE,
 		.summary = "End an update that is not installing yet",
 		.details = MODULE_HELP,
 		.min_args = 1,
@@ -67,6 +72,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "rollback",
 		.arguments = "MODULE",
+		.subject = CTL_SUBJECT_MODULE,
 		.summary = "Put the previous version back",
 		.details = MODULE_HELP,
 		.min_args = 1,
@@ -126,6 +132,7 @@ const struct ctl_command ctl_commands[] = {
 	{
 		.name = "device remove",
 		.arguments = "NAME",
+		.subject = CTL_SUBJECT_DEVICE,
 		.summary = "Forget a registered device",
 		.min_args = 1,
 		.max_args = 1,

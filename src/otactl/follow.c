@@ -145,7 +145,7 @@ static bool read_list(struct ctl_follow *f, struct ctl_client *client,
 		struct json_object *job;
 		bool ok;
 
-		if (!ctl_client_receive(client, CTL_CALL_MS, &reply, err))
+		if (!ctl_client_receive(client, f->ctl->patience_ms, &reply, err))
 			return false;
 		job = json_get(reply.parameters, "job");
 		ok = ctl_reply_check(&reply, err) && (!job || on_job(f, job, err));

@@ -6,15 +6,7 @@
 
 #include "otactl.h"
 
-struct option_row {
-	unsigned bit;
-	const char *name;
-	char letter;	      /* 0: none */
-	const char *argument; /* NULL: a flag */
-	const char *help;
-};
-
-static const struct option_row rows[] = {
+static const struct ctl_option rows[] = {
 	{ OPTION_URL, "url", 0, "URL", "where the artifact is (http or https)" },
 	{ OPTION_VERSION, "version", 0, "VERSION", "the version it is" },
 	{ OPTION_SHA256, "sha256", 0, "HEX", "its SHA-256" },
@@ -32,6 +24,8 @@ static const struct option_row rows[] = {
 	{ OPTION_SOCKET, "socket", 's', "PATH", "the control socket of otad" },
 	{ OPTION_HELP, "help", 'h', NULL, "show this help" },
 	{ OPTION_PRINT_VERSION, "version", 'V', NULL, "show the version of otactl" },
+	/* For the completions of shells alone: no help shows it. */
+	{ OPTION_COMPLETE, "complete", 0, NULL, NULL },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -53,6 +47,9 @@ static void set(struct ctl_options *options, unsigned bit, const char *value)
 		break;
 	case OPTION_PRINT_VERSION:
 		options->print_version = true;
+		break;
+	case OPTION_COMPLETE:
+		options->complete = true;
 		break;
 	case OPTION_WAIT:
 		options->wait = true;
@@ -114,7 +111,7 @@ static void make_tables(unsigned allowed, bool stop_at_command,
 	*ret_short = '\0';
 }
 
-static const struct option_row *find_row(int value, unsigned allowed)
+static const struct ctl_option *find_row(int value, unsigned allowed)
 {
 	if (value >= 256)
 		return &rows[value - 256];
@@ -123,6 +120,11 @@ static const struct option_row *find_row(int value, unsigned allowed)
 			return &rows[i];
 	}
 	return NULL;
+}
+
+const struct ctl_option *ctl_option_at(size_t index)
+{
+	return index < N_ROWS ? &rows[index] : NULL;
 }
 
 static void complain(int result, char **argv, const char *command)
@@ -149,12 +151,14 @@ int ctl_options_parse(int argc, char **argv, unsigned allowed,
 	char short_options[3 + 2 * N_ROWS];
 	int result;
 
+	if (stop_at_command)
+		allowed |= OPTION_COMPLETE;
 	make_tables(allowed, stop_at_command, long_options, short_options);
 	opterr = 0;
 	optind = 0; /* glibc starts anew, with these tables */
 	while ((result = getopt_long(argc, argv, short_options, long_options,
 				     NULL)) != -1) {
-		const struct option_row *row =
+		const struct ctl_option *row =
 			result == '?' || result == ':' ? NULL :
 							 find_row(result, allowed);
 
@@ -167,7 +171,7 @@ int ctl_options_parse(int argc, char **argv, unsigned allowed,
 	return optind;
 }
 
-static void print_option(const struct option_row *row)
+static void print_option(const struct ctl_option *row)
 {
 	char left[40];
 	char letter[5] = "    ";
@@ -182,7 +186,7 @@ static void print_option(const struct option_row *row)
 static void print_options(unsigned allowed)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		if (allowed & rows[i].bit)
+		if ((allowed & rows[i].bit) && rows[i].help)
 			print_option(&rows[i]);
 	}
 }

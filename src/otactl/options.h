@@ -3,6 +3,7 @@
 /* Options and commands of otactl: one table for parsing, help and completion. */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct ctl;
 struct ctl_options;
@@ -24,11 +25,30 @@ enum {
 	OPTION_UNTIL = 1 << 12,
 	OPTION_COUNT = 1 << 13,
 	OPTION_CLASS = 1 << 14,
+	OPTION_COMPLETE = 1 << 15,
 };
 /* What every command takes. */
 #define OPTIONS_COMMON (OPTION_DEVICE | OPTION_JSON | OPTION_SOCKET | OPTION_HELP)
 /* What stands in front of a command. */
 #define OPTIONS_GLOBAL (OPTIONS_COMMON | OPTION_PRINT_VERSION)
+
+struct ctl_option {
+	unsigned bit;
+	const char *name;
+	char letter;	      /* 0: none */
+	const char *argument; /* NULL: a flag */
+	const char *help;     /* NULL: not for people */
+};
+
+/* One after the other, from 0 on; NULL: no more. */
+const struct ctl_option *ctl_option_at(size_t index);
+
+/* What a shell may offer for an argument. */
+enum ctl_subject {
+	CTL_SUBJECT_NONE,
+	CTL_SUBJECT_MODULE,
+	CTL_SUBJECT_DEVICE,
+};
 
 struct ctl_command {
 	const char *name;      /* "device add" */
@@ -36,6 +56,7 @@ struct ctl_command {
 	const char *summary;
 	const char *details; /* lines for its own help; NULL: none */
 	unsigned options;    /* beside the common ones */
+	enum ctl_subject subject;
 	int min_args;
 	int max_args;
 	int (*run)(struct ctl *ctl);

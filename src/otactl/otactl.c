@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client.h"
+#include "complete.h"
 #include "options.h"
 #include "text.h"
 
@@ -155,7 +157,7 @@ static int run_words(struct ctl *ctl, int argc, char **argv, int first)
 
 int otactl_main(int argc, char **argv)
 {
-	struct ctl ctl = { 0 };
+	struct ctl ctl = { .patience_ms = CTL_CALL_MS };
 	int first;
 
 	ctl_screen_init(&ctl.screen);
@@ -163,6 +165,8 @@ int otactl_main(int argc, char **argv)
 				  &ctl.options);
 	if (first < 0)
 		return CTL_USAGE;
+	if (ctl.options.complete)
+		return check_output(ctl_complete(&ctl, argv + first, argc - first));
 	if (ctl.options.help) {
 		ctl_help();
 		return check_output(CTL_DONE);

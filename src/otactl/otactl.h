@@ -38,6 +38,7 @@ struct ctl_options {
 	bool force;
 	bool help;
 	bool print_version;
+	bool complete;
 };
 
 /* One run of the program. */
@@ -47,6 +48,7 @@ struct ctl {
 	char **args;	     /* what is no option */
 	int n_args;
 	struct ctl_screen screen;
+	int patience_ms; /* for one answer */
 };
 
 int otactl_main(int argc, char **argv);
