@@ -31,7 +31,7 @@ static void choose_platform(struct config_build *build,
 			    const struct document_section *section)
 {
 	const struct document_entry *entry =
-		section_get_filled(section, "Platform");
+		section_get_filled(section, CLOUD_KEY_PLATFORM);
 	const struct platform_keys *platform = build->platforms;
 
 	if (!section)
@@ -106,7 +106,7 @@ void load_cloud(struct config_build *build)
 
 		if (key)
 			load_cloud_key(build, section, key, entry);
-		else if (strcmp(entry->key, "Platform") != 0)
+		else if (strcmp(entry->key, CLOUD_KEY_PLATFORM) != 0)
 			unknown_platform_key(build, section, entry);
 	}
 	check_required_keys(build, section);

@@ -54,7 +54,7 @@ static void add_class_module(struct config_build *build,
 static void load_class(struct config_build *build,
 		       struct document_section *section)
 {
-	static const char *const keys[] = { "Module" };
+	static const char *const keys[] = { CLASS_KEY_MODULE };
 	const struct choice known = { keys, OTA_ARRAY_SIZE(keys) };
 	struct config_class *class = add_class(build, section->name);
 	struct module_settings *settings;
@@ -130,7 +130,7 @@ static const struct config_class *
 choose_class(struct config_build *build, const struct document_section *section)
 {
 	const struct document_entry *entry =
-		section_get_filled(section, "Class");
+		section_get_filled(section, DEVICE_KEY_CLASS);
 	const struct config_class *class = NULL;
 
 	if (!entry)
@@ -155,7 +155,7 @@ static void load_device(struct config_build *build,
 	if (!section->device || !build->config->platform)
 		return;
 	for (size_t i = 0; i < section->n_entries; i++) {
-		if (strcmp(section->entries[i].key, "Class") != 0)
+		if (strcmp(section->entries[i].key, DEVICE_KEY_CLASS) != 0)
 			load_device_key(build, section, &section->entries[i]);
 	}
 	check_required_keys(build, section);

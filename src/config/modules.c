@@ -61,6 +61,11 @@ static const struct config_key module_keys[] = {
 	{ .name = NULL },
 };
 
+const struct config_key *module_section_keys(void)
+{
+	return module_keys;
+}
+
 struct required_key {
 	unsigned types;
 	const char *name;

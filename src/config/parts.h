@@ -7,6 +7,8 @@
 #include "document.h"
 #include "problems.h"
 
+struct config_key;
+
 /* The whole of a configuration while it is being made. */
 struct config_build {
 	struct config *config;
@@ -15,6 +17,16 @@ struct config_build {
 	const char *file; /* the main one */
 	const struct platform_keys *platforms; /* may be NULL */
 };
+
+/* The keys that stand in no table. */
+#define CLOUD_KEY_PLATFORM "Platform"
+#define CLASS_KEY_MODULE "Module"
+#define DEVICE_KEY_CLASS "Class"
+
+/* The tables, ending with name NULL: of [Mqtt], [Download], [Update] or [Paths]
+ * (NULL: no such section), and of [Module NAME]. */
+const struct config_key *settings_keys(const char *kind);
+const struct config_key *module_section_keys(void);
 
 /* FILE and FILE.d/NAME.conf into the document. */
 void load_files(struct config_build *build);

@@ -163,7 +163,7 @@ void unknown_platform_key(struct config_build *build,
 		problem_no_memory(&build->problems);
 		return;
 	}
-	names[0] = is_cloud(section) ? "Platform" : "Class";
+	names[0] = is_cloud(section) ? CLOUD_KEY_PLATFORM : DEVICE_KEY_CLASS;
 	for (size_t i = 1; i < known.count; i++)
 		names[i] = keys[i - 1].name;
 	known.names = names;

@@ -139,6 +139,25 @@ static const struct config_key path_keys[] = {
 	{ .name = NULL },
 };
 
+const struct config_key *settings_keys(const char *kind)
+{
+	static const struct {
+		const char *kind;
+		const struct config_key *keys;
+	} sections[] = {
+		{ "Mqtt", mqtt_keys },
+		{ "Download", download_keys },
+		{ "Update", update_keys },
+		{ "Paths", path_keys },
+	};
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(sections); i++) {
+		if (!strcmp(sections[i].kind, kind))
+			return sections[i].keys;
+	}
+	return NULL;
+}
+
 /* A client certificate is of use only with its key. */
 static void check_key_pair(const struct document_section *section,
 			   struct problems *problems)
