@@ -263,8 +263,10 @@ bool module_record_refuses(const struct module_record *record,
 {
 	OTA_CLEANUP(freep) char *key = make_strike_key(offer);
 
+	/* A clock that was ahead for a while must not refuse for years. */
 	return key && record->strike_key && record->strikes >= STRIKES_LIMIT &&
 	       strcmp(record->strike_key, key) == 0 &&
+	       now_ms >= record->struck_ms &&
 	       now_ms - record->struck_ms < STRIKES_REFUSE_MS;
 }
 

@@ -260,6 +260,8 @@ static void the_third_failure_of_one_artifact_is_the_last_for_a_day(void **state
 	assert_true(module_record_refuses(record, fx->job.offer, 1000));
 	assert_false(module_record_refuses(record, fx->job.offer,
 					   1000 + STRIKES_REFUSE_MS));
+	/* The clock was ahead when it failed. */
+	assert_false(module_record_refuses(record, fx->job.offer, -1));
 	free(other->version);
 	other->version = strdup("1.0.2");
 	assert_false(module_record_refuses(record, other, 1000));
