@@ -77,6 +77,10 @@ struct updater {
 
 	uint64_t started_ms;
 	struct updater_stats counts;
+	struct reject_log {
+		unsigned lines; /* since then */
+		uint64_t since_ms;
+	} reject_log;
 };
 
 /* updater-jobs.c: the list of jobs */

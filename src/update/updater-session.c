@@ -17,11 +17,13 @@
 #define FLUSH_MS 5000
 /* What a job tells at once before it: 90 %, verifying, installing, restarting. */
 #define LAST_REPORTS 4
+/* A cloud that sends nothing else must not fill the journal. */
+#define REJECT_LINES 10
+#define REJECT_PERIOD_MS (60 * 1000)
 /* A secret that is being replaced will be there again soon. */
 #define RECONNECT_MS (10 * 1000)
 
 /* ---- what comes from the cloud ---- */
-
 
 static void on_online(void *user_data)
 {
@@ -71,6 +73,21 @@ static void take_update(struct updater *updater,
 		log_debug(NULL, "%s", err.text);
 }
 
+static bool may_log_reject(struct updater *updater)
+{
+	struct reject_log *log = &updater->reject_log;
+	uint64_t now_ms = loop_now_ms(updater->loop);
+
+	if (log->lines == 0 || now_ms - log->since_ms >= REJECT_PERIOD_MS) {
+		if (log->lines > REJECT_LINES)
+			log_warning(NULL,
+				    "%u more messages of the cloud were unusable",
+				    log->lines - REJECT_LINES);
+		*log = (struct reject_log){ .since_ms = now_ms };
+	}
+	return log->lines++ < REJECT_LINES;
+}
+
 static void take_reject(struct updater *updater,
 			const struct cloud_message *message)
 {
@@ -83,7 +100,8 @@ static void take_reject(struct updater *updater,
 	};
 
 	updater->counts.rejects++;
-	log_write(LOG_LEVEL_WARNING, &message_message_rejected, &context,
+	log_write(may_log_reject(updater) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+		  &message_message_rejected, &context,
 		  "A message of the cloud is unusable: %s%s%s%s", reason,
 		  message->field ? " (" : "",
 		  message->field ? message->field : "",
