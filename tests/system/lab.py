@@ -88,13 +88,15 @@ class Broker:
     """mosquitto on a loopback port, and a witness that sees every message.
 
     `settings` are more lines of mosquitto.conf(5), other listeners above all.
+    A `lasting` one can be restarted, and the witness misses nothing of QoS 1.
     """
 
-    def __init__(self, folder, port=None, settings=""):
+    def __init__(self, folder, port=None, settings="", lasting=False):
         self.folder = folder / "broker"
         self.folder.mkdir()
         self.port = port or free_port()
         self.settings = settings
+        self.lasting = lasting
         self.process = None
         self.witness = None
         self.messages = []
@@ -107,15 +109,23 @@ class Broker:
             "per_listener_settings true\n"
             "persistence true\n"
             f"persistence_location {self.folder}/\n"
-            f"autosave_interval 1\n{user}"
+            f"autosave_interval 1\nmax_queued_messages 0\n{user}"
             f"listener {self.port} 127.0.0.1\n"
             "allow_anonymous true\n" + self.settings)
-        log = open(self.folder / "mosquitto.log", "ab")
-        binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        self.process = subprocess.Popen([binary, "-c", str(config)],
-                                        stdout=log, stderr=log)
-        wait_until("mosquitto listens", self._listens)
+        self._run(config)
         self._watch()
+
+    def _run(self, config):
+        binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        with open(self.folder / "mosquitto.log", "ab") as log:
+            self.process = subprocess.Popen([binary, "-c", str(config)],
+                                            stdout=log, stderr=log)
+        wait_until("mosquitto listens", self._listens)
+
+    def restart(self):
+        """Ends as told, which keeps what it has acknowledged, and comes back."""
+        stop(self.process)
+        self._run(self.folder / "mosquitto.conf")
 
     def _listens(self):
         if self.process.poll() is not None:
@@ -128,7 +138,8 @@ class Broker:
         self.witness = subprocess.Popen(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port),
              "-q", "1", "-F", "%j", "-t", "#", "-t", "$ota/#",
-             "-t", "$gateway/#"],
+             "-t", "$gateway/#", *(["-c", "-i", "witness"] if self.lasting
+                                   else [])],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             bufsize=1)
         threading.Thread(target=self._read, args=(self.witness,),
@@ -146,7 +157,7 @@ class Broker:
             text = seen.get("payload", "")
             try:
                 payload = json.loads(text) if isinstance(text, str) else text
-            except ValueError:
+            except (ValueError, RecursionError):
                 payload = None
             with self._arrived:
                 self.messages.append(Message(seen["topic"], payload,
@@ -339,6 +350,7 @@ class Otad:
         self.build = pathlib.Path(build)
         self.launched = launched
         self.extra_env = env or {}
+        self.wrapper = []  # a command that runs another
         self.process = None
         self.supervised = False
         self.starts = 0
@@ -375,9 +387,9 @@ class Otad:
 
     def _command(self):
         if self.launched:
-            return [str(self.build / "otad-launch"), "--factory",
+            return [*self.wrapper, str(self.build / "otad-launch"), "--factory",
                     str(self.binary)]
-        return [str(self.binary)]
+        return [*self.wrapper, str(self.binary)]
 
     def start(self, wait=True):
         log = open(self.log_path, "ab")
@@ -494,8 +506,9 @@ class Lab(contextlib.AbstractContextManager):
         self.started.append(thing)
         return thing
 
-    def start_broker(self, settings=""):
-        self.broker = self.own(Broker(self.folder, settings=settings))
+    def start_broker(self, settings="", lasting=False):
+        self.broker = self.own(Broker(self.folder, settings=settings,
+                                      lasting=lasting))
         return self.broker
 
     def start_nginx(self, rate=None, tls=""):
