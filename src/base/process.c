@@ -12,7 +12,7 @@
 #include "otad/base/cleanup.h"
 #include "otad/base/loop.h"
 
-#include "clean.h"
+#include "line-buffer.h"
 #include "spawn.h"
 
 /* Between SIGTERM and SIGKILL, and after that before giving up on a process
@@ -34,9 +34,7 @@ struct stream {
 	int fd;
 	struct loop_source *io;
 	size_t left_bytes; /* what there was at the end of the process */
-	char line[PROCESS_MAX_LINE];
-	size_t line_bytes;
-	bool is_cut;
+	struct line_buffer lines;
 };
 
 struct process {
@@ -68,19 +66,13 @@ static void keep_message(struct process *process, const char *line)
 		memcpy(process->result.message, line, strlen(line) + 1);
 }
 
-/* False when a callback freed the process. */
-static bool end_line(struct stream *stream)
+/* False when the callback freed the process. */
+static bool take_line(void *user_data, const char *line)
 {
+	struct stream *stream = user_data;
 	struct process *process = stream->process;
 	bool is_gone = false;
-	char *line = stream->line;
 
-	if (stream->line_bytes && line[stream->line_bytes - 1] == '\r')
-		stream->line_bytes--;
-	line[stream->line_bytes] = '\0';
-	clean_text(line, stream->is_cut);
-	stream->line_bytes = 0;
-	stream->is_cut = false;
 	if (stream == &process->err) {
 		keep_message(process, line);
 	} else if (process->on_line) {
@@ -89,38 +81,6 @@ static bool end_line(struct stream *stream)
 		if (is_gone)
 			return false;
 		process->is_gone = NULL;
-	}
-	return true;
-}
-
-static void add_to_line(struct stream *stream, const char *data, size_t size)
-{
-	size_t room = sizeof(stream->line) - 1 - stream->line_bytes;
-	char *at = stream->line + stream->line_bytes;
-	size_t i;
-
-	if (size > room) {
-		stream->is_cut = true;
-		size = room;
-	}
-	for (i = 0; i < size; i++)
-		at[i] = data[i] ? data[i] : '?';
-	stream->line_bytes += size;
-}
-
-static bool add_output(struct stream *stream, const char *data, size_t size)
-{
-	while (size) {
-		const char *newline = memchr(data, '\n', size);
-		size_t length = newline ? (size_t)(newline - data) : size;
-
-		add_to_line(stream, data, length);
-		if (!newline)
-			return true;
-		if (!end_line(stream))
-			return false;
-		data += length + 1;
-		size -= length + 1;
 	}
 	return true;
 }
@@ -143,7 +103,8 @@ static bool read_some(struct stream *stream, size_t max_bytes)
 	}
 	if (stream->left_bytes)
 		stream->left_bytes -= (size_t)got;
-	return add_output(stream, data, (size_t)got);
+	return line_buffer_add(&stream->lines, data, (size_t)got, take_line,
+			       stream);
 }
 
 static void on_output(struct loop_source *source, int fd, uint32_t events,
@@ -159,9 +120,8 @@ static void finish(struct process *process)
 {
 	struct process_result result;
 
-	if (process->err.line_bytes)
-		(void)end_line(&process->err);
-	if (process->out.line_bytes && !end_line(&process->out))
+	(void)line_buffer_end(&process->err.lines, take_line, &process->err);
+	if (!line_buffer_end(&process->out.lines, take_line, &process->out))
 		return;
 	stream_close(&process->out);
 	stream_close(&process->err);

@@ -17,6 +17,24 @@ bool handler_parse_progress(const char *line, unsigned *ret_percent)
 	return true;
 }
 
+void handler_parse_version(const char *text,
+			   char ret_version[VERSION_MAX_BYTES + 1])
+{
+	size_t length;
+
+	ret_version[0] = '\0';
+	text += strspn(text, " \t");
+	length = strcspn(text, "\r\n");
+	while (length > 0 && strchr(" \t", text[length - 1]))
+		length--;
+	if (length > VERSION_MAX_BYTES)
+		return;
+	memcpy(ret_version, text, length);
+	ret_version[length] = '\0';
+	if (!version_is_valid(ret_version))
+		ret_version[0] = '\0';
+}
+
 bool handler_check(const struct process_result *result, const char *name,
 		   bool optional, enum ota_error_kind kind,
 		   struct ota_error *err)

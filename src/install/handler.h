@@ -4,6 +4,7 @@
 
 #include "otad/base/error.h"
 #include "otad/base/process.h"
+#include "otad/base/version.h"
 
 /*
  * Exit statuses of sysexits.h that mean more than failure: "I do not know this
@@ -14,6 +15,11 @@
 
 /* `progress N` with N from 0 to 100. */
 bool handler_parse_progress(const char *line, unsigned *ret_percent);
+
+/* What `version` prints, and VersionFile= holds: the first line of `text`,
+ * without the space around it, if it is a version; else "". */
+void handler_parse_version(const char *text,
+			   char ret_version[VERSION_MAX_BYTES + 1]);
 
 /*
  * True for success. `optional`: an action that a handler need not know. False:

@@ -1,7 +1,6 @@
 #include "otad/install/installer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "otad/base/file.h"
 #include "otad/base/loop.h"
@@ -9,6 +8,7 @@
 #include "otad/base/version.h"
 
 #include "environment.h"
+#include "handler.h"
 
 /* A version and, where people add one, a comment below it. */
 #define VERSION_FILE_MAX_BYTES 4096
@@ -22,23 +22,6 @@ struct version_query {
 	version_query_fn done;
 	void *user_data;
 };
-
-/* Takes the first line of `text` if it is a version. */
-static void take_line(struct version_query *query, const char *text)
-{
-	size_t length;
-
-	text += strspn(text, " \t");
-	length = strcspn(text, "\r\n");
-	while (length > 0 && strchr(" \t", text[length - 1]))
-		length--;
-	if (length >= sizeof(query->version))
-		return;
-	memcpy(query->version, text, length);
-	query->version[length] = '\0';
-	if (!version_is_valid(query->version))
-		query->version[0] = '\0';
-}
 
 static void tell(struct version_query *query)
 {
@@ -56,7 +39,7 @@ static void on_line(struct process *process, const char *line, void *user_data)
 	struct version_query *query = user_data;
 
 	if (!query->has_line)
-		take_line(query, line);
+		handler_parse_version(line, query->version);
 	query->has_line = true;
 }
 
@@ -107,7 +90,7 @@ static void read_version_file(struct version_query *query)
 	text = file_read(query->settings->version_file, VERSION_FILE_MAX_BYTES,
 			 &size, NULL);
 	if (text)
-		take_line(query, text);
+		handler_parse_version(text, query->version);
 }
 
 static bool ask(struct version_query *query, const struct install_env *env,
@@ -119,7 +102,7 @@ static bool ask(struct version_query *query, const struct install_env *env,
 	    !query->settings->version_file)
 		return ask_handler(query, env, device, err);
 	if (type == INSTALLER_SELF)
-		take_line(query, env->self.version);
+		handler_parse_version(env->self.version, query->version);
 	else if (query->settings->version_file)
 		read_version_file(query);
 	query->answer = loop_add_defer(env->loop, on_answer, query, err);
