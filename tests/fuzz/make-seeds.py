@@ -1,0 +1,271 @@
+#!/usr/bin/python3
+"""Makes the seeds of tests/fuzz/corpus/ from the vector files, configurations
+and samples of what otad itself writes. Files that are there already stay: a
+fuzzer's findings lie among them.
+
+    tests/fuzz/make-seeds.py
+"""
+
+import base64
+import json
+import pathlib
+import re
+import struct
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "tests/fuzz/corpus"
+# Longer ones are alike, and slow.
+MAX_SEED = 4096
+
+OFFER = {
+    "device": "self", "module": "app", "version": "1.0.1",
+    "url": "https://example.com/app", "size": 1000,
+    "md5": "d41d8cd98f00b204e9800998ecf8427e",
+    "sha256": "0" * 64, "force": True, "source": "cloud", "msg_id": 7,
+    "task_id": "t1", "strategy": 2,
+}
+
+
+def seed(harness, name, data):
+    folder = CORPUS / harness
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(data, str):
+        data = data.encode()
+    if len(data) <= MAX_SEED:
+        (folder / re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:60]).write_bytes(data)
+
+
+def payload(case):
+    if "payload_base64" in case:
+        return base64.b64decode(case["payload_base64"])
+    if "payload_gen" in case or "payload" not in case:
+        return None
+    text = case["payload"]
+    return (text if isinstance(text, str) else
+            json.dumps(text, separators=(",", ":"), ensure_ascii=False)).encode()
+
+
+def clouds():
+    for platform in ("iotgo", "tencent", "hanqi", "eztcloud", "sagoo"):
+        path = ROOT / "tests/data/vectors" / (platform + ".json")
+        seen = set()
+        for case in json.loads(path.read_text())["inbound"]:
+            data = payload(case)
+            expect = case.get("expect", {})
+            # One of each kind and each reason on each form of a topic.
+            kind = (expect.get("kind"), expect.get("reason"),
+                    case["topic"].rsplit("/", 1)[-1])
+            if data is None or (kind in seen and kind[0] != "update"):
+                continue
+            seen.add(kind)
+            seed("cloud-" + platform, case.get("name", str(len(seen))),
+                 case["topic"].encode() + b"\n" + data)
+            if kind[0] == "update":
+                seed("json", platform + "-" + case.get("name", "x"), data)
+
+
+def configs():
+    good = sorted((ROOT / "tests/data/config/good").glob("*.conf"))
+    examples = sorted((ROOT / "conf/examples").glob("*.conf"))
+    bad = sorted((ROOT / "tests/data/config/bad").glob("*.conf"))
+    for path in good + examples + bad[::4]:
+        seed("config", path.stem, path.read_bytes())
+
+
+def control():
+    def call(method, **more):
+        return json.dumps({"method": method, **more}).encode() + b"\0"
+    calls = {
+        "info": call("org.varlink.service.GetInfo"),
+        "description": call("org.varlink.service.GetInterfaceDescription",
+                            parameters={"interface": "io.otad"}),
+        "unknown": call("io.otad.Nothing") + call("nothing"),
+        "oneway": call("io.otad.Release", oneway=True) * 2,
+        "rubbish": b"{]\0",
+    }
+    text = (ROOT / "src/control/io.otad.varlink").read_text()
+    values = {"string": "app", "int": 3, "bool": True}
+    for name, arguments in re.findall(r"^method (\w+)\((.*?)\)", text,
+                                      re.M | re.S):
+        parameters = {}
+        for key, kind in re.findall(r"(\w+): \??(\w+)", arguments):
+            parameters[key] = values.get(kind, "app")
+        calls[name] = call("io.otad." + name, parameters=parameters)
+        calls[name + "-more"] = call("io.otad." + name, more=True)
+    for name, data in calls.items():
+        seed("control", name, data)
+
+
+def state():
+    job = {
+        "format": 1, "job": "0123456789abcdef", "state": "installing",
+        "offer": OFFER, "waiting": dict(OFFER, version="1.0.2"),
+        "old_version": "1.0.0", "approved": True, "undoing": True,
+        "error": "install-failed", "message": "why", "created_ms": 1,
+        "changed_ms": 2, "overall_percent": 75, "bytes": 1000,
+        "told_percent": 100, "refetches": 1,
+    }
+    record = {
+        "device": "self", "module": "app", "version": "1.0.1",
+        "previous": "1.0.0", "installed": OFFER, "updated_ms": 3,
+        "last_offer": OFFER, "last_job": "0123456789abcdef",
+        "last_state": "failed", "last_error": "network",
+        "last_message": "why", "last_percent": 40, "last_changed_ms": 5,
+        "strike_key": "1.0.1 " + "0" * 64, "strikes": 2, "struck_ms": 6,
+    }
+    line = {
+        "job": "1123456789abcdef", "device": "self", "module": "app",
+        "version": "1.0.1", "old_version": "1.0.0", "state": "succeeded",
+        "error": "", "started_ms": 1, "ended_ms": 2, "bytes": 1000,
+    }
+    gone = {"gone": {"succeeded": 1, "failed": 2, "rolled_back": 3, "bytes": 4}}
+    history = "".join(json.dumps(x) + "\n" for x in (gone, line, line))
+    outbox = {"topic": "/ota/device/progress/p/gw", "payload": "{\"id\":\"1\"}",
+              "qos": 1, "class": "result"}
+    hold = {"until_ms": 1795250000000, "reason": "harvest"}
+    device = {"device": "meter-2", "class": "meter"}
+    trial = ("JOB=0123456789abcdef\nVERSION=1.0.1\nOLD_VERSION=1.0.0\n"
+             "TARGET=/opt/otad\nBACKUP=/opt/otad.old\nBACKUP_SHA256=" +
+             "a" * 64 + "\nMAX_STARTS=3\nTIMEOUT=300\nSTARTS=1\nPID=1234\n"
+             "PID_STARTED=77\n")
+    ended = trial + "REASON=never confirmed\nERROR=health-check-failed\n"
+    download = {"format": 1, "identity": "1.0.1 x", "url": OFFER["url"],
+                "validator": "\"a\"", "size": 1000, "bytes": 500}
+    seed("job", "all", json.dumps(job))
+    seed("job", "least", json.dumps({
+        "format": 1, "job": "0" * 16, "state": "available", "error": "",
+        "offer": {"device": "self", "module": "app", "version": "1",
+                  "url": "http://h/", "source": "control"}}))
+    seed("module-record", "all", json.dumps(record))
+    seed("history", "three", history)
+    seed("history", "torn", history + "{\"job\":")
+    seed("outbox", "result", json.dumps(outbox))
+    seed("outbox", "progress", json.dumps(dict(outbox, qos=0,
+                                               **{"class": "progress"})))
+    seed("trial", "marker", trial)
+    seed("trial", "ended", ended)
+    seed("trial", "bad-numbers", "JOB=1\nVERSION=1\nSTARTS=101\nMAX_STARTS=0\n"
+         "TIMEOUT=0x10\nPID=-1\n")
+    seed("install-record", "all", "JOB=0123456789abcdef\nBACKUP=copied\n"
+         "OLD=1000 1795248000.5\nBACKUP_SHA256=" + "b" * 64 +
+         "\nUNDOING=yes\nINSTALLED=yes\n")
+    seed("download-record", "half", json.dumps(download))
+    seed("download-record", "unknown", json.dumps(dict(download, size=-1)))
+
+    def folder(**files):
+        return "\x1e".join(name.replace("__", "/") + "\n" + text
+                           for name, text in files.items())
+    for place in ("available", "downloading", "verifying", "backing-up",
+                  "installing", "restarting", "confirming", "succeeded",
+                  "failed", "rolled-back"):
+        for undoing in (False, True):
+            seed("state", f"{place}-{undoing}", folder(**{
+                "jobs/0123456789abcdef.json":
+                    json.dumps(dict(job, state=place, undoing=undoing))}))
+    self_job = dict(job, offer=dict(OFFER, module="default"), waiting=None,
+                    state="confirming", undoing=False)
+    seed("state", "trial", folder(**{
+        "jobs/0123456789abcdef.json": json.dumps(self_job),
+        "trial": trial, "trial-ended": ended}))
+    seed("state", "all", folder(**{
+        "hold.json": json.dumps(hold), "history.jsonl": history,
+        "devices/meter-2.json": json.dumps(device),
+        "modules/self%2Fapp.json": json.dumps(record),
+        "outbox/1.json": json.dumps(outbox),
+        "jobs/0123456789abcdef.json": json.dumps(dict(job, state="available"))}))
+
+
+def small_things():
+    for i, lines in enumerate((
+            "Content-Range: bytes 500-999/1000\r\nETag: \"a\"\r\n",
+            "Content-Range: bytes */1000\r\nContent-Length: 0\r\n",
+            "ETag: W/\"weak\"\r\nAccept-Ranges: bytes\r\nContent-Length: 1000\r\n",
+            "Retry-After: 120\r\nDate: Sat, 21 Nov 2026 08:00:00 GMT\r\n",
+            "Retry-After: Sat, 21 Nov 2026 08:01:00 GMT\r\n",
+            "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT\r\n"
+            "Content-Encoding: gzip\r\n")):
+        for status in range(4):
+            seed("headers", f"{i}-{status}",
+                 bytes([status, 0x7f if status == 1 else 0x33]) +
+                 lines.encode())
+    for i, text in enumerate(("1.0.0\n1.0.1\n1.0.2", "1.0~rc1\n1.0\n1.0+git",
+                              "1.0-1\n1.0^1\n1.0.1", "00a\n0a\na0",
+                              "\n~\n-", "9\n10\n010")):
+        seed("version", str(i), text)
+    for i, text in enumerate(("1min 30s", "5min", "500ms", "100", "2d 3h",
+                              "4096", "512K", "2G", "16T", "20%", "yes",
+                              "02:00-05:00", "22:00-04:00", "")):
+        seed("units", str(i), struct.pack(">Q", 1795248000000) + text.encode())
+    for i, text in enumerate((
+            "https://h.example.com/a?token=x#y\nhttps://example.com/b",
+            "http://[::1]:8080/a\nhttps://example.com", "HTTPS://h:443",
+            "https://user:pass@h/a\nhttp://h/", "ftp://h/\nhttp:/h",
+            "http://1.2.3.4:65535/\n//example.com")):
+        seed("url", str(i), text)
+    for i, text in enumerate(("\x40progress 50\nprogress 100\r\n1.0.2\n",
+                              "\x03" + "progress 7\n" * 5,
+                              "\x10 1.0.2 \nmore\n", "\x20" + "a" * 600 + "\n")):
+        seed("handler", str(i), text)
+    seed("handler", "bytes", b"\x05\x1b[31mred\x9b\xc3\xa9\x00\xff\n")
+    for i, text in enumerate((b"meter-17\0meter-18", b"\x1b[31m\xc2\x9b\xff",
+                              "电表升级包\0a".encode(), b"." * 201,
+                              b"rolled-back", b"sha256", b"%\0", b"a/b\0a%2Fb",
+                              b"0" * 64, b"binary")):
+        seed("text", str(i), text)
+    for i, text in enumerate((
+            "[" * 16 + "]" * 16, "[" * 17 + "]" * 17, "1e400", "\"\\u0000\"",
+            "{\"a\":1,\"a\":2}", "{\"a\\u0000\":1}", "\"\\ud83d\\ude00\"",
+            "-0.0", "12345678901234567890123", "[1,2.5,-3e-7,true,null]")):
+        seed("json", str(i), text)
+
+
+def programs():
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "a.S"
+        source.write_text(".globl _start\n_start: nop\n"
+                          ".section .note.GNU-stack,\"\",@progbits\n")
+        out = pathlib.Path(folder) / "a"
+        subprocess.run(["gcc", "-nostdlib", "-static", "-s", "-Wl,-n",
+                        "-Wl,--build-id=none", "-o", out, source], check=True)
+        seed("elf", "static", out.read_bytes()[:MAX_SEED])
+    whole = pathlib.Path("/bin/true").read_bytes()
+    seed("elf", "dynamic-head", whole[:MAX_SEED])
+
+
+def signatures():
+    """A key is made once; what it has signed stays."""
+    data = ROOT / "tests/fuzz/data"
+    if (data / "key.pem").exists():
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        key, artifact = folder + "/key", folder + "/artifact"
+        pathlib.Path(artifact).write_bytes(b"firmware")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out",
+                        key], check=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out",
+                        data / "key.pem"], check=True)
+        for name, arguments in (("right", ("app", "1.0.2")),
+                                ("other-module", ("default", "1.0.2")),
+                                ("other-version", ("app", "1.0.3"))):
+            text = subprocess.run(
+                [ROOT / "scripts/sign-artifact", key, *arguments, artifact],
+                check=True, capture_output=True).stdout
+            seed("signature", name, text)
+        text = (CORPUS / "signature/right").read_bytes()
+        seed("signature", "damaged", text.replace(b"size: 8", b"size: 9"))
+
+
+def main():
+    clouds()
+    configs()
+    control()
+    state()
+    small_things()
+    programs()
+    signatures()
+
+
+main()
