@@ -10,6 +10,7 @@
 #include "otad/fetch/fetch.h"
 
 #include "artifact.h"
+#include "machine.h"
 #include "updater-private.h"
 
 #define JOB_FORMAT 1
@@ -44,6 +45,8 @@ struct job *job_new(struct updater *updater, const struct offer *offer,
 	job->settings = module_settings_ref(settings);
 	job->created_ms = job->changed_ms = loop_wall_ms(updater->loop);
 	job->total_bytes = offer->size_bytes;
+	if (!job_make_timers(job, err))
+		return NULL;
 	return OTA_TAKE(job);
 }
 

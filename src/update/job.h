@@ -54,7 +54,8 @@ struct job {
 	struct fetch_text *signature;
 	struct config *signature_config; /* a reference: its settings */
 	struct loop_source *deadline;
-	struct loop_source *retry;
+	struct loop_source *retry; /* calls `retry_fn` */
+	void (*retry_fn)(struct job *job);
 	unsigned undo_attempts;
 	unsigned record_attempts;
 	const struct job_rule *unrecorded; /* a step the disk has not taken yet */
@@ -68,6 +69,7 @@ struct job {
 	bool artifact_fresh; /* verified by this process */
 	bool ask_again; /* broke off with the link: the cloud may be asked */
 	bool recorded;	/* has a file */
+	bool told;	/* its end: only its file is left */
 };
 
 /* Takes nothing: copies the offer, references `settings`. */

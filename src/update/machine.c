@@ -20,9 +20,10 @@
 /* Other modules' trials, and thousands of devices in waves of a few. */
 #define GATE_DEADLINE_MS (30 * DAY_MS)
 #define COPY_DEADLINE_MS HOUR_MS
-/* A file that cannot be written now may be writable soon. */
-#define RECORD_RETRY_MS 1000ULL
-#define RECORD_RETRY_MAX_MS (60 * 1000ULL)
+/* A file that cannot be written now may be writable soon: half an hour. */
+#define RECORD_ATTEMPTS 35
+#define RETRY_FIRST_MS 1000ULL
+#define RETRY_MAX_MS (60 * 1000ULL)
 
 static bool always(const struct job *job)
 {
@@ -174,30 +175,45 @@ static void on_deadline(struct loop_source *source, void *user_data)
 	job_fail(job, &err);
 }
 
+static void on_retry(struct loop_source *source, void *user_data)
+{
+	struct job *job = user_data;
+
+	job->retry_fn(job);
+}
+
+/* Made with the job: want of memory must not leave it without an end. */
+bool job_make_timers(struct job *job, struct ota_error *err)
+{
+	struct loop *loop = job->updater->loop;
+
+	job->deadline = loop_add_timer(loop, LOOP_NEVER, on_deadline, job, err);
+	if (!job->deadline)
+		return false;
+	job->retry = loop_add_timer(loop, LOOP_NEVER, on_retry, job, err);
+	return job->retry;
+}
+
 /* Every state ends, whatever its work does. */
 void job_arm_deadline(struct job *job)
 {
-	uint64_t delay_ms = deadline_ms(job);
-	struct ota_error err;
+	loop_timer_set(job->deadline, deadline_ms(job));
+}
 
-	if (job->deadline) {
-		loop_timer_set(job->deadline, delay_ms);
-		return;
-	}
-	if (delay_ms == LOOP_NEVER)
-		return;
-	job->deadline = loop_add_timer(job->updater->loop, delay_ms, on_deadline,
-				       job, &err);
-	if (!job->deadline)
-		log_error(NULL, "job %s has no deadline: %s", job->id, err.text);
+void job_retry_later(struct job *job, unsigned attempt,
+		     void (*fn)(struct job *job))
+{
+	uint64_t delay_ms = RETRY_FIRST_MS << (attempt < 16 ? attempt : 16);
+
+	job->retry_fn = fn;
+	loop_timer_set(job->retry,
+		       delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
 }
 
 static void enter(struct job *job, const struct job_rule *rule);
 
-static void on_record_retry(struct loop_source *source, void *user_data)
+static void record_again(struct job *job)
 {
-	struct job *job = user_data;
-
 	enter(job, job->unrecorded);
 }
 
@@ -208,23 +224,12 @@ static void on_record_retry(struct loop_source *source, void *user_data)
 static void cannot_record(struct job *job, const struct job_rule *rule,
 			  const struct ota_error *err)
 {
-	uint64_t delay_ms = RECORD_RETRY_MS << job->record_attempts;
-	struct ota_error ignored;
-
 	if (job->record_attempts == 0)
 		log_error(&(struct log_context){ .job = job->id },
 			  "Cannot record job %s: %s; make room, it is tried again",
 			  job->id, err->text);
-	if (delay_ms < RECORD_RETRY_MAX_MS)
-		job->record_attempts++;
-	else
-		delay_ms = RECORD_RETRY_MAX_MS;
 	job->unrecorded = rule;
-	loop_source_free(job->retry);
-	job->retry = loop_add_timer(job->updater->loop, delay_ms,
-				    on_record_retry, job, &ignored);
-	if (!job->retry)
-		log_error(NULL, "job %s: %s", job->id, ignored.text);
+	job_retry_later(job, job->record_attempts++, record_again);
 }
 
 static bool is_before_swap(enum job_state state)
@@ -237,6 +242,7 @@ static void give_up(struct job *job, const struct ota_error *err)
 	job_set_cause(job, err);
 	job->unrecorded = NULL;
 	job->state = JOB_STATE_FAILED;
+	job_arm_deadline(job);
 	runner_free_room(job);
 	updater_job_changed(job);
 	end_job(job);
@@ -247,7 +253,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 	enum job_state before = job->state;
 	struct ota_error err;
 
-	job->retry = loop_source_free(job->retry);
+	loop_timer_set(job->retry, LOOP_NEVER);
 	job->unrecorded = NULL;
 	job->state = rule->next;
 	if (rule->action == start_undo)
@@ -259,9 +265,14 @@ static void enter(struct job *job, const struct job_rule *rule)
 			give_up(job, &err);
 			return;
 		}
-		job->state = before;
-		cannot_record(job, rule, &err);
-		return;
+		if (job->record_attempts < RECORD_ATTEMPTS) {
+			job->state = before;
+			cannot_record(job, rule, &err);
+			return;
+		}
+		/* A restart finds the state before, and does this step again. */
+		log_error(&(struct log_context){ .job = job->id },
+			  "Job %s goes on unrecorded: %s", job->id, err.text);
 	}
 	job->record_attempts = 0;
 	job_arm_deadline(job);

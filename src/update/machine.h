@@ -53,6 +53,17 @@ void job_fail(struct job *job, const struct ota_error *cause);
  * job. */
 void job_resume(struct job *job);
 
+/* Once, before anything else is done with the job. */
+bool job_make_timers(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
+
+/*
+ * Calls `fn` after 1, 2, 4 ... 60 s, as `attempt` is 0, 1, 2 ...; whoever asks
+ * counts them. A job waits for one thing at a time: a change of its state takes
+ * this back.
+ */
+void job_retry_later(struct job *job, unsigned attempt,
+		     void (*fn)(struct job *job));
+
 /* Anew: the deadline of its state has changed. */
 void job_arm_deadline(struct job *job);
 

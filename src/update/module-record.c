@@ -94,11 +94,11 @@ struct module_record *module_record_load(const struct store *store,
 		ota_fail_memory(err, "reading a module's record");
 		return NULL;
 	}
-	if (!file_exists(path))
-		return OTA_TAKE(record);
 	json = store_read(path, err);
+	if (!json && err->kind == OTA_ERROR_NOT_FOUND)
+		return OTA_TAKE(record);
 	if (!json) {
-		if (err->kind != OTA_ERROR_PROTOCOL)
+		if (err->kind != OTA_ERROR_PROTOCOL && !store_is_damage(err))
 			return NULL;
 		store_set_aside(path, err);
 		return OTA_TAKE(record);

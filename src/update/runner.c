@@ -22,7 +22,9 @@
 
 /* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
 #define UNDO_ATTEMPTS 10
-#define RETRY_MAX_MS (60 * 1000ULL)
+/* What an end leaves on the disk beside its report: so often, then without. */
+#define HISTORY_ATTEMPTS 5
+#define FORGET_ATTEMPTS 10
 #define SHOW_GAP_MS 500
 
 static char *job_path(const struct job *job)
@@ -586,40 +588,14 @@ void start_undo(struct job *job)
 		retry_undo(job);
 }
 
-static void on_undo_retry(struct loop_source *source, void *user_data)
-{
-	struct job *job = user_data;
-
-	job->retry = loop_source_free(job->retry);
-	start_undo(job);
-}
-
-static uint64_t backoff_ms(unsigned attempt)
-{
-	uint64_t delay_ms = 1000ULL << (attempt < 16 ? attempt : 16);
-
-	return delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS;
-}
-
-static bool retry_later(struct job *job, unsigned attempt, loop_fn fn)
-{
-	struct ota_error err;
-
-	loop_source_free(job->retry);
-	job->retry = loop_add_timer(job->updater->loop, backoff_ms(attempt), fn,
-				    job, &err);
-	if (!job->retry)
-		log_error(NULL, "%s", err.text);
-	return job->retry;
-}
-
 void retry_undo(struct job *job)
 {
 	struct log_context context = context_of(job);
 
-	if (++job->undo_attempts < UNDO_ATTEMPTS &&
-	    retry_later(job, job->undo_attempts, on_undo_retry))
+	if (++job->undo_attempts < UNDO_ATTEMPTS) {
+		job_retry_later(job, job->undo_attempts, start_undo);
 		return;
+	}
 	log_error(&context,
 		  "%s could not be put back; the gateway needs a person: see %s",
 		  job->old_version ? job->old_version : "The old version",
@@ -755,6 +731,19 @@ static bool set_running(struct job *job)
 	return true;
 }
 
+/* A history that cannot be written must not keep the cloud from its report. */
+static bool add_to_history(struct job *job, struct ota_error *err)
+{
+	struct log_context context = context_of(job);
+
+	if (history_append(&job->updater->store, job, err))
+		return true;
+	if (job->record_attempts < HISTORY_ATTEMPTS)
+		return false;
+	log_error(&context, "The history misses job %s: %s", job->id, err->text);
+	return true;
+}
+
 /* Each line may be the last before a power cut; all of it is done again then. */
 static bool tell_the_end(struct job *job, struct ota_error *err)
 {
@@ -771,7 +760,7 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 		return ota_fail_memory(err, "ending a job");
 	if (!module_record_save(record, &updater->store, offer->device,
 				offer->module, err) ||
-	    !history_append(&updater->store, job, err))
+	    !add_to_history(job, err))
 		return false;
 	if (!inventory_find(updater->inventory, offer->device)) {
 		log_warning(NULL, "Device %s is gone: nobody to report for",
@@ -787,11 +776,6 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 			       record->updated_ms, err);
 }
 
-static void on_finish_retry(struct loop_source *source, void *user_data)
-{
-	finish_job(user_data);
-}
-
 /* The last one to go takes the device with it. */
 static void drop_device_without_jobs(struct updater *updater, const char *name)
 {
@@ -801,23 +785,43 @@ static void drop_device_without_jobs(struct updater *updater, const char *name)
 	updater_drop_device(updater, name);
 }
 
+/* True: nothing but memory is left of it. False: it is tried again later. */
+static bool end_is_told(struct job *job)
+{
+	OTA_CLEANUP(freep) char *path = job_path(job);
+	struct ota_error err = OTA_ERROR_INIT;
+	bool ok;
+
+	if (!job->told && !tell_the_end(job, &err)) {
+		log_error(NULL, "The end of job %s is not told yet: %s", job->id,
+			  err.text);
+		job_retry_later(job, job->record_attempts++, finish_job);
+		return false;
+	}
+	if (!job->told)
+		job->record_attempts = 0;
+	job->told = true;
+	ok = path ? file_remove(path, &err) : ota_fail_memory(&err, job->id);
+	if (ok)
+		return true;
+	log_warning(NULL, "Job %s has ended, but not its file: %s", job->id,
+		    err.text);
+	if (job->record_attempts >= FORGET_ATTEMPTS)
+		return true; /* the next start ends it once more */
+	job_retry_later(job, job->record_attempts++, finish_job);
+	return false;
+}
+
 static void finish_job(struct job *job)
 {
 	struct updater *updater = job->updater;
-	OTA_CLEANUP(freep) char *path = job_path(job);
 	OTA_CLEANUP(offer_freep) struct offer *waiting = NULL;
 	OTA_CLEANUP(freep) char *gone = NULL;
 	struct ota_error err = OTA_ERROR_INIT;
 	enum offer_outcome outcome;
 
-	if (!tell_the_end(job, &err)) {
-		log_error(NULL, "The end of job %s is not told yet: %s", job->id,
-			  err.text);
-		retry_later(job, job->record_attempts++, on_finish_retry);
+	if (!end_is_told(job))
 		return;
-	}
-	if (path && !file_remove(path, &err))
-		log_warning(NULL, "%s", err.text);
 	if (installer_restarts_self(job->settings->type))
 		updater->trial = false;
 	wave_note_end(&updater->waves, job);

@@ -89,12 +89,21 @@ bool store_write_lazy(const char *path, struct json_object *document,
 	return file_write_lazy(path, text, strlen(text), STATE_MODE, err);
 }
 
+bool store_is_damage(const struct ota_error *why)
+{
+	return why->sys_errno == EIO || why->sys_errno == EBADMSG ||
+	       why->sys_errno == EUCLEAN;
+}
+
 struct json_object *store_read(const char *path, struct ota_error *err)
 {
 	size_t size;
 	OTA_CLEANUP(freep) char *text =
 		file_read(path, STORE_MAX_DOCUMENT_BYTES, &size, err);
 
+	/* A job is not given up for one bad moment of its disk. */
+	if (!text && store_is_damage(err))
+		text = file_read(path, STORE_MAX_DOCUMENT_BYTES, &size, err);
 	if (!text)
 		return NULL;
 
@@ -127,13 +136,6 @@ static bool has_suffix(const char *name, const char *suffix)
 	return n > m && strcmp(name + n - m, suffix) == 0;
 }
 
-/* A worn out sector must not keep otad from starting. */
-static bool is_damage(const struct ota_error *why)
-{
-	return why->sys_errno == EIO || why->sys_errno == EBADMSG ||
-	       why->sys_errno == EUCLEAN;
-}
-
 static bool visit(const char *path, store_document_fn fn, void *user_data,
 		  struct ota_error *err)
 {
@@ -148,7 +150,7 @@ static bool visit(const char *path, store_document_fn fn, void *user_data,
 
 	if (!document || !fn(user_data, path, document, &why)) {
 		/* Ours to fix, not the file's fault: try again next time. */
-		if (why.kind != OTA_ERROR_PROTOCOL && !is_damage(&why)) {
+		if (why.kind != OTA_ERROR_PROTOCOL && !store_is_damage(&why)) {
 			*err = why;
 			return false;
 		}

@@ -43,6 +43,9 @@ bool store_write_lazy(const char *path, struct json_object *document,
 struct json_object *store_read(const char *path, struct ota_error *err)
 	OTA_MUST_CHECK;
 
+/* A worn out sector, which must not keep otad from starting. */
+bool store_is_damage(const struct ota_error *why);
+
 /*
  * Calls `fn` for every *.json of a folder, in no order, with its path and
  * parsed document (borrowed). What cannot be read is set aside as NAME.bad

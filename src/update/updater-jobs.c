@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "otad/base/file.h"
 #include "otad/base/json.h"
 #include "otad/base/log.h"
 #include "otad/base/loop.h"
@@ -82,6 +83,29 @@ void updater_drop_job(struct job *job)
 
 /* ---- reading them after a start ---- */
 
+/*
+ * Another job of its module begins only when the end of one was told: a file
+ * that could not be removed then is out of date.
+ */
+static bool forget_ended(struct updater *updater, struct job *other,
+			 struct job *job, struct ota_error *err)
+{
+	const struct job *ended = job_state_is_terminal(job->state) ? job : other;
+	OTA_CLEANUP(freep) char *path = NULL;
+
+	if (!job_state_is_terminal(ended->state))
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"its module has a job already");
+	path = store_path(&updater->store, STORE_JOBS, ended->id, ".json");
+	if (!path)
+		return ota_fail_memory(err, "reading the jobs");
+	if (!file_remove(path, err))
+		return false;
+	if (ended == other)
+		updater_drop_job(other);
+	return true;
+}
+
 static bool load_job(void *user_data, const char *path,
 		     struct json_object *document, struct ota_error *err)
 {
@@ -89,9 +113,10 @@ static bool load_job(void *user_data, const char *path,
 	OTA_CLEANUP(job_freep) struct job *job =
 		job_from_json(updater, document, err);
 	struct module *module;
+	struct job *other;
 	struct ota_error ignored;
 
-	if (!job)
+	if (!job || !job_make_timers(job, err))
 		return false;
 	module = updater_find_module(updater, job->offer->device,
 				     job->offer->module, NULL, &ignored);
@@ -99,9 +124,16 @@ static bool load_job(void *user_data, const char *path,
 		return ota_fail(err, OTA_ERROR_PROTOCOL,
 				"it is for module %s of device %s, which is not configured any more",
 				job->offer->module, job->offer->device);
-	if (updater_find_job(updater, job->offer->device, job->offer->module))
-		return ota_fail(err, OTA_ERROR_PROTOCOL,
-				"its module has a job already");
+	other = updater_find_job(updater, job->offer->device,
+				 job->offer->module);
+	if (other) {
+		bool is_out_of_date = job_state_is_terminal(job->state);
+
+		if (!forget_ended(updater, other, job, err))
+			return false;
+		if (is_out_of_date)
+			return true;
+	}
 	job->settings = module_settings_ref(module->settings);
 	updater_add_job(updater, OTA_TAKE(job));
 	return true;
@@ -206,8 +238,7 @@ static void look_at_jobs(struct loop_source *source, void *user_data)
 	}
 	if (look.wake_ms != LOOP_NEVER && look.wake_ms > WAKE_MAX_MS)
 		look.wake_ms = WAKE_MAX_MS;
-	if (updater->wake)
-		loop_timer_set(updater->wake, look.wake_ms);
+	loop_timer_set(updater->wake, look.wake_ms);
 }
 
 static void on_wake(struct loop_source *source, void *user_data)
@@ -215,20 +246,20 @@ static void on_wake(struct loop_source *source, void *user_data)
 	updater_wake_jobs(user_data);
 }
 
+bool updater_make_wake(struct updater *updater, struct ota_error *err)
+{
+	updater->wake = loop_add_timer(updater->loop, LOOP_NEVER, on_wake,
+				       updater, err);
+	if (!updater->wake)
+		return false;
+	updater->sweep = loop_add_defer(updater->loop, look_at_jobs, updater,
+					err);
+	return updater->sweep;
+}
+
 void updater_wake_jobs(struct updater *updater)
 {
-	struct ota_error err;
-
-	if (!updater->wake)
-		updater->wake = loop_add_timer(updater->loop, LOOP_NEVER,
-					       on_wake, updater, &err);
-	if (updater->sweep)
-		loop_defer_again(updater->sweep);
-	else
-		updater->sweep = loop_add_defer(updater->loop, look_at_jobs,
-						updater, &err);
-	if (!updater->wake || !updater->sweep)
-		log_error(NULL, "%s", err.text);
+	loop_defer_again(updater->sweep);
 }
 
 /* ---- telling of them ---- */

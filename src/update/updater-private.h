@@ -91,6 +91,9 @@ void updater_drop_job(struct job *job);			       /* frees */
 bool updater_load_jobs(struct updater *updater, struct ota_error *err)
 	OTA_MUST_CHECK;
 void updater_resume_jobs(struct updater *updater);
+/* Made at the start: want of memory must not keep jobs from starting. */
+bool updater_make_wake(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;
 /* Looks at every waiting job again, soon, from the loop. */
 void updater_wake_jobs(struct updater *updater);
 /* After a change of state: journal, cloud, listeners. */

@@ -149,7 +149,7 @@ static bool set_up(struct updater *updater, struct ota_error *err)
 	OTA_CLEANUP(freep) char *download = NULL;
 
 	if (!store_open(&updater->store, updater->config->state_dir, err) ||
-	    !load_hold(updater, err))
+	    !load_hold(updater, err) || !updater_make_wake(updater, err))
 		return false;
 	updater->env.state_dir = updater->store.dir;
 	judge_own_trial(updater);

@@ -101,6 +101,7 @@ static int set_up(void **state)
 	fx->job.settings = &fx->settings;
 	strcpy(fx->job.id, "0123456789abcdef");
 	fx->job.state = JOB_STATE_AVAILABLE;
+	assert_true(job_make_timers(&fx->job, &err));
 	*state = fx;
 	return 0;
 }
