@@ -77,6 +77,9 @@ void outcome_of_curl(CURLcode code, const char *detail, const char *url,
 		     struct transfer_result *ret_result)
 {
 	struct curl_meaning meaning = { code, OTA_ERROR_NETWORK, true };
+	const char *hint = code == CURLE_PEER_FAILED_VERIFICATION ?
+				   "; see CaFile= in [Download]" :
+				   "";
 	char shown[SHOWN_URL_SIZE];
 
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(meanings); i++) {
@@ -87,9 +90,9 @@ void outcome_of_curl(CURLcode code, const char *detail, const char *url,
 		.end = TRANSFER_FAILED,
 		.may_retry = meaning.may_retry,
 	};
-	ota_fail(&ret_result->err, meaning.kind, "%s: %s",
+	ota_fail(&ret_result->err, meaning.kind, "%s: %s%s",
 		 log_url(url, shown, sizeof(shown)),
-		 detail[0] ? detail : curl_easy_strerror(code));
+		 detail[0] ? detail : curl_easy_strerror(code), hint);
 }
 
 void outcome_final(struct transfer_result *ret_result,

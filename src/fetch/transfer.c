@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "otad/base/log.h"
+#include "otad/base/file.h"
 #include "otad/base/loop.h"
 #include "otad/config/config.h"
 
@@ -416,6 +417,25 @@ static bool set_texts(struct transfer *transfer)
 	return true;
 }
 
+/*
+ * CaFile= names whom to trust: nobody of the system's beside them. A system
+ * without a list of authorities (no ca-certificates) trusts nobody, which is
+ * no fault of a file.
+ */
+static void set_trust(struct transfer *transfer)
+{
+	CURL *easy = transfer->task.easy;
+	char *list = NULL;
+
+	if (transfer->settings->ca_file) {
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		return;
+	}
+	curl_easy_getinfo(easy, CURLINFO_CAINFO, &list);
+	if (list && !file_exists(list))
+		curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+}
+
 static void set_numbers(struct transfer *transfer,
 			const struct transfer_request *request)
 {
@@ -430,9 +450,7 @@ static void set_numbers(struct transfer *transfer,
 	/* An idle connection would stay open until the next download. */
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE,
 			 request->keep_connection ? 0L : 1L);
-	/* CaFile= names whom to trust: nobody of the system's beside them. */
-	if (transfer->settings->ca_file)
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	set_trust(transfer);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
 			 pace_buffer_bytes(max_speed, request->socket_bytes));
 }
