@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct pipe_ends {
 };
 
 struct plan {
+	pid_t parent;
 	const char *path;
 	const char *const *argv;
 	const char **env;
@@ -201,6 +203,15 @@ static bool set_descriptors(const struct plan *plan)
 	return true;
 }
 
+/*
+ * It ends with us: a handler that went on while a restarted otad begins anew
+ * would share its device with the new one.
+ */
+static bool end_with(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
 _Noreturn static void become(const struct plan *plan)
 {
 	/* Likewise: it must outlive the three that set_descriptors() makes. */
@@ -209,7 +220,8 @@ _Noreturn static void become(const struct plan *plan)
 	ssize_t written;
 	int why;
 
-	if (setpgid(0, 0) == 0 && set_descriptors(plan)) {
+	if (setpgid(0, 0) == 0 && end_with(plan->parent) &&
+	    set_descriptors(plan)) {
 		reset_signals();
 		execve(plan->path, (char *const *)plan->argv,
 		       (char *const *)plan->env);
@@ -224,8 +236,18 @@ _Noreturn static void become(const struct plan *plan)
 
 static bool fail_exec(const char *path, int why, struct ota_error *err)
 {
+	struct stat status;
+
 	ota_fail_errno(err, why, "run \"%s\"", path);
 	switch (why) {
+	case EACCES:
+		if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+			return ota_fail(err, OTA_ERROR_PERMISSION,
+					"run \"%s\": it is a folder", path);
+		if (access(path, X_OK) < 0 && access(path, F_OK) == 0)
+			return ota_fail(err, OTA_ERROR_PERMISSION,
+					"run \"%s\": not executable", path);
+		return false;
 	case ENOENT:
 		if (access(path, F_OK) == 0)
 			ota_fail(err, OTA_ERROR_NOT_FOUND,
@@ -288,6 +310,7 @@ bool spawn_program(const char *const *argv, const char *const *env,
 {
 	OTA_CLEANUP(freep) char *path = find_program(argv[0], err);
 	OTA_CLEANUP(plan_done) struct plan plan = {
+		.parent = getpid(),
 		.path = path,
 		.argv = argv,
 		.out = { -1, -1 },

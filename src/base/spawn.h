@@ -12,7 +12,7 @@ struct spawned {
 };
 
 /*
- * Starts a program with default signal dispositions, an empty mask, /dev/null
+ * Starts a program that ends with us at the latest, with default signal dispositions, an empty mask, /dev/null
  * as input and no descriptor but the three. `env` (may be NULL) is added to our
  * environment, of which the parts meant for this service alone are left out.
  * Returns when the program runs, or false with `err`: not-found, permission,

@@ -209,8 +209,10 @@ static void programs_not_executable_fail_at_once(void **state)
 	write_program(fx, "#!/bin/sh\n", 0644);
 	assert_false(start_program(fx, fx->path));
 	assert_int_equal(fx->err.kind, OTA_ERROR_PERMISSION);
+	assert_non_null(strstr(fx->err.text, "not executable"));
 	assert_false(start_program(fx, fx->folder));
 	assert_int_equal(fx->err.kind, OTA_ERROR_PERMISSION);
+	assert_non_null(strstr(fx->err.text, "a folder"));
 }
 
 static void programs_for_another_machine_fail_at_once(void **state)
@@ -556,6 +558,33 @@ static void what_the_child_leaves_behind_is_killed(void **state)
 }
 
 /* The pipe stays open, so its end never comes. */
+static void it_ends_with_its_parent(void **state)
+{
+	struct fixture *fx = *state;
+	OTA_CLEANUP(fclosep) FILE *pids = tmpfile();
+	pid_t parent, child = 0;
+	int status;
+
+	assert_non_null(pids);
+	parent = fork();
+	if (parent == 0) {
+		fx->loop = loop_new(NULL); /* none survives fork(2) */
+		start_script(fx, "echo $$; exec sleep 1000", LONG_MS);
+		while (fx->line_count == 0)
+			if (!round_of(fx))
+				_exit(1);
+		fprintf(pids, "%d", atoi(fx->output));
+		fflush(pids);
+		kill(getpid(), SIGKILL);
+	}
+	status = end_of(parent);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	rewind(pids);
+	assert_int_equal(fscanf(pids, "%d", &child), 1);
+	status = end_of(child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 static void who_escapes_the_group_holds_up_nothing(void **state)
 {
 	struct fixture *fx = *state;
@@ -786,6 +815,7 @@ int main(void)
 		PROCESS_TEST(a_child_that_takes_too_long_is_ended),
 		PROCESS_TEST(a_stopped_child_that_takes_too_long_is_ended),
 		PROCESS_TEST(what_the_child_leaves_behind_is_killed),
+		PROCESS_TEST(it_ends_with_its_parent),
 		PROCESS_TEST(who_escapes_the_group_holds_up_nothing),
 		PROCESS_TEST(who_escapes_and_floods_holds_up_nothing),
 		PROCESS_TEST(freeing_from_the_exit_callback_is_allowed),

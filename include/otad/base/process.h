@@ -4,7 +4,7 @@
  * A child process in a process group of its own: bounded in time and output,
  * never waited for. Its standard output is read line by line, its standard
  * error kept for a message; both by the loop. When the direct child ends, the
- * rest of its group is killed.
+ * rest of its group is killed; when we end, however, the direct child is.
  */
 
 #include "otad/base/error.h"
