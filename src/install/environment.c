@@ -23,6 +23,13 @@ static bool add(struct environment *environment, const char *key,
 	return true;
 }
 
+static const char *sha256_of(const struct environment_facts *facts)
+{
+	return facts->digest && facts->digest->alg == DIGEST_SHA256 ?
+		       facts->digest->hex :
+		       NULL;
+}
+
 struct environment *environment_new(const struct environment_facts *facts,
 				    struct ota_error *err)
 {
@@ -34,9 +41,8 @@ struct environment *environment_new(const struct environment_facts *facts,
 	    !add(environment, "OTA_VERSION", facts->version) ||
 	    !add(environment, "OTA_OLD_VERSION", facts->old_version) ||
 	    !add(environment, "OTA_ARTIFACT", facts->artifact) ||
-	    !add(environment, "OTA_STATE_DIR", facts->state_dir) ||
-	    (facts->digest && facts->digest->alg == DIGEST_SHA256 &&
-	     !add(environment, "OTA_SHA256", facts->digest->hex))) {
+	    !add(environment, "OTA_SHA256", sha256_of(facts)) ||
+	    !add(environment, "OTA_STATE_DIR", facts->state_dir)) {
 		ota_fail_memory(err, "starting a program");
 		return NULL;
 	}

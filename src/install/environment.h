@@ -8,7 +8,8 @@
 struct environment;
 struct installation;
 
-/* Everything is borrowed for the call; NULL is passed on as "". */
+/* Everything is borrowed for the call; NULL is passed on as "", so that a
+ * variable is there even if nothing is known. */
 struct environment_facts {
 	const char *device;
 	const char *module;
@@ -16,7 +17,7 @@ struct environment_facts {
 	const char *old_version;
 	const char *artifact;
 	const char *state_dir;
-	const struct digest *digest; /* told only when it is a SHA-256 */
+	const struct digest *digest; /* "" unless it is a SHA-256 */
 };
 
 /* Returns owned, or NULL with `err`. */

@@ -45,7 +45,11 @@ bool handler_check(const struct process_result *result, const char *name,
 		return ota_fail(err, OTA_ERROR_BUSY, "%s: %s", name,
 				result->message[0] ? result->message :
 						     "not now");
-	if (exited && result->exit_status == HANDLER_EXIT_UNKNOWN && optional)
-		return true;
+	if (exited && result->exit_status == HANDLER_EXIT_UNKNOWN)
+		return optional ||
+		       ota_fail(err, OTA_ERROR_INCOMPATIBLE,
+				"%s: the handler does not know this action%s%s",
+				name, result->message[0] ? ": " : "",
+				result->message);
 	return process_result_check(result, name, kind, err);
 }

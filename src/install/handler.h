@@ -23,7 +23,8 @@ void handler_parse_version(const char *text,
 
 /*
  * True for success. `optional`: an action that a handler need not know. False:
- * `err` is `busy` with the handler's message, or of `kind`.
+ * `err` is `busy` with the handler's message, `incompatible` (it does not know
+ * the action), or of `kind`.
  */
 bool handler_check(const struct process_result *result, const char *name,
 		   bool optional, enum ota_error_kind kind,

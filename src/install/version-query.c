@@ -10,6 +10,8 @@
 #include "environment.h"
 #include "handler.h"
 
+#define VERSION_NAME "handler \"version\""
+
 /* A version and, where people add one, a comment below it. */
 #define VERSION_FILE_MAX_BYTES 4096
 
@@ -23,15 +25,15 @@ struct version_query {
 	void *user_data;
 };
 
-static void tell(struct version_query *query)
+static void tell(struct version_query *query, const struct ota_error *why)
 {
 	query->done(query->user_data,
-		    query->version[0] ? query->version : NULL);
+		    query->version[0] ? query->version : NULL, why);
 }
 
 static void on_answer(struct loop_source *source, void *user_data)
 {
-	tell(user_data);
+	tell(user_data, NULL);
 }
 
 static void on_line(struct process *process, const char *line, void *user_data)
@@ -48,12 +50,18 @@ static void on_handler_exit(struct process *process,
 			    void *user_data)
 {
 	struct version_query *query = user_data;
+	struct ota_error why;
+	bool ok = handler_check(result, VERSION_NAME, true,
+				OTA_ERROR_INSTALL_FAILED, &why);
 
 	/* What a failing handler has printed may be anything. */
 	if (result->exit_status != 0)
 		query->version[0] = '\0';
+	else if (!query->version[0])
+		ok = ota_fail(&why, OTA_ERROR_INSTALL_FAILED,
+			      VERSION_NAME " printed no version in its first line");
 	query->process = process_free(process);
-	tell(query);
+	tell(query, ok ? NULL : &why);
 }
 
 static bool ask_handler(struct version_query *query,
@@ -70,7 +78,7 @@ static bool ask_handler(struct version_query *query,
 	const char *argv[] = { query->settings->handler, "version", NULL };
 	struct process_request request = {
 		.argv = argv,
-		.name = "handler \"version\"",
+		.name = VERSION_NAME,
 		.timeout_ms = query->settings->timeout_ms,
 	};
 

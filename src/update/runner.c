@@ -610,7 +610,9 @@ static void undo_failed(struct job *job, const struct ota_error *err)
 
 	log_error(&context, "Putting the old version back failed: %s",
 		  err->text);
-	job_handle(job, JOB_EVENT_FAILED);
+	job_handle(job, err->kind == OTA_ERROR_INCOMPATIBLE ?
+				JOB_EVENT_ABANDONED :
+				JOB_EVENT_FAILED);
 }
 
 static enum job_event event_after(enum install_step step)

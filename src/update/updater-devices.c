@@ -68,7 +68,15 @@ static void tell_answer(struct updater *updater, struct module *module,
 				       module->settings->name);
 }
 
-static void on_version(void *user_data, const char *version)
+static void log_unknown(const struct asked *asked, const struct ota_error *why)
+{
+	log_warning(&(struct log_context){ .device = asked->device,
+					   .module = asked->module },
+		    "Version of %s unknown: %s", asked->module, why->text);
+}
+
+static void on_version(void *user_data, const char *version,
+		       const struct ota_error *why)
 {
 	struct asked *asked = user_data;
 	struct updater *updater = asked->updater;
@@ -82,6 +90,8 @@ static void on_version(void *user_data, const char *version)
 	bool changed = module && version && !(job && job_is_installing(job)) &&
 		       (!module->version || strcmp(module->version, version) != 0);
 
+	if (why)
+		log_unknown(asked, why);
 	if (changed && !module_set_version(module, version))
 		log_error(NULL, "out of memory");
 	else if (changed || (module && module->version_asked))
@@ -125,10 +135,7 @@ static void ask_next(struct updater *updater)
 		next = asked->next;
 		if (asked->query || ask(asked, &err))
 			continue;
-		log_warning(&(struct log_context){ .device = asked->device,
-						   .module = asked->module },
-			    "Version of %s unknown: %s", asked->module,
-			    err.text);
+		log_unknown(asked, &err);
 		give_up_asking(asked);
 	}
 }

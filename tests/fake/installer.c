@@ -183,7 +183,7 @@ bool fake_installer_answer_query(const char *version)
 	struct version_query *query = TAILQ_FIRST(&fake.queries);
 
 	if (query)
-		query->done(query->user_data, version);
+		query->done(query->user_data, version, NULL);
 	return query;
 }
 
@@ -394,7 +394,7 @@ static void on_query_turn(struct loop_source *source, void *user_data)
 	struct version_query *query = user_data;
 
 	if (!fake.queries_held)
-		query->done(query->user_data, fake.version);
+		query->done(query->user_data, fake.version, NULL);
 }
 
 struct version_query *version_query_new(const struct install_env *env,

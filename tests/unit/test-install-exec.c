@@ -19,6 +19,7 @@
 struct answer {
 	bool given;
 	char version[128]; /* "": it does not know */
+	char why[OTA_ERROR_TEXT_SIZE]; /* "": nothing went wrong */
 };
 
 static void handler(struct install_fixture *fx, const char *body)
@@ -88,10 +89,10 @@ static void only_a_sha256_is_told_as_one(void **state)
 	assert_true(digest_set(&fx->request.digest, DIGEST_MD5,
 			       "0123456789abcdef0123456789abcdef"));
 	fx->request.old_version = NULL;
-	handler(fx, "echo \"${OTA_SHA256-none} [$OTA_OLD_VERSION]\" >"
+	handler(fx, "set -u; echo \"[$OTA_SHA256] [$OTA_OLD_VERSION]\" >"
 		    " \"$OTA_STATE_DIR/seen\"");
 	install_until(fx, INSTALL_CHECK);
-	install_assert_text(install_path(fx, "state/seen"), "none []\n");
+	install_assert_text(install_path(fx, "state/seen"), "[] []\n");
 }
 
 static void the_artifact_stays_where_it_is(void **state)
@@ -180,9 +181,10 @@ static void a_handler_has_to_know_install_and_rollback(void **state)
 	handler(fx, "exit 64");
 	install_until(fx, INSTALL_CHECK);
 	assert_false(install_run(fx, INSTALL_SWAP));
-	assert_int_equal(fx->err.kind, OTA_ERROR_INSTALL_FAILED);
+	assert_int_equal(fx->err.kind, OTA_ERROR_INCOMPATIBLE);
+	says(fx, "does not know");
 	assert_false(install_run(fx, INSTALL_ROLL_BACK));
-	assert_int_equal(fx->err.kind, OTA_ERROR_INSTALL_FAILED);
+	assert_int_equal(fx->err.kind, OTA_ERROR_INCOMPATIBLE);
 }
 
 static void a_missing_handler_fails_the_job(void **state)
@@ -204,6 +206,43 @@ static void a_handler_that_cannot_be_run_fails_the_job(void **state)
 	install_until(fx, INSTALL_STAGE);
 	assert_false(install_run(fx, INSTALL_CHECK));
 	assert_int_equal(fx->err.kind, OTA_ERROR_INSTALL_FAILED);
+	says(fx, "not executable");
+}
+
+static void a_folder_is_no_handler(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	assert_int_equal(unlink(fx->settings->handler), 0);
+	assert_int_equal(mkdir(fx->settings->handler, 0755), 0);
+	install_until(fx, INSTALL_STAGE);
+	assert_false(install_run(fx, INSTALL_CHECK));
+	assert_int_equal(rmdir(fx->settings->handler), 0);
+	assert_int_equal(fx->err.kind, OTA_ERROR_INSTALL_FAILED);
+	says(fx, "a folder");
+}
+
+static void garbage_neither_harms_nor_counts(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	handler(fx, "test $1 = install || exit 0\n"
+		    "head -c 10000000 /dev/urandom; echo; echo progress 50\n"
+		    "head -c 10000000 /dev/urandom >&2; echo >&2\n"
+		    "printf 'a\\000b\\033[2J\\n' >&2; exit 3");
+	install_until(fx, INSTALL_CHECK);
+	assert_false(install_run(fx, INSTALL_SWAP));
+	assert_int_equal(fx->err.kind, OTA_ERROR_INSTALL_FAILED);
+	says(fx, "exit status 3: a?b?[2J");
+	assert_int_equal(fx->percents[fx->n_percents - 1], 50);
+}
+
+static void what_a_handler_leaves_behind_holds_up_nothing(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	handler(fx, "sleep 1000 & setsid sleep 5 & exec >&- 2>&-");
+	install_until(fx, INSTALL_CONFIRM);
 }
 
 static void a_crashing_handler_fails_the_job(void **state)
@@ -327,7 +366,8 @@ static void a_module_without_handler_is_refused(void **state)
 
 /* ---- versions ---- */
 
-static void on_version(void *user_data, const char *version)
+static void on_version(void *user_data, const char *version,
+		       const struct ota_error *why)
 {
 	struct answer *answer = user_data;
 
@@ -335,9 +375,10 @@ static void on_version(void *user_data, const char *version)
 	answer->given = true;
 	snprintf(answer->version, sizeof(answer->version), "%s",
 		 version ? version : "");
+	snprintf(answer->why, sizeof(answer->why), "%s", why ? why->text : "");
 }
 
-static const char *ask(struct install_fixture *fx)
+static const struct answer *ask_whole(struct install_fixture *fx)
 {
 	static struct answer answer;
 	struct version_query *query;
@@ -346,12 +387,17 @@ static const char *ask(struct install_fixture *fx)
 	query = version_query_new(&fx->env, fx->request.device, fx->settings,
 				  on_version, &answer, &fx->err);
 	if (!query)
-		return fx->err.text;
+		fail_msg("%s", fx->err.text);
 	assert_false(answer.given);
 	while (!answer.given)
 		assert_true(loop_run_once(fx->loop, 1000, NULL));
 	version_query_free(query);
-	return answer.version;
+	return &answer;
+}
+
+static const char *ask(struct install_fixture *fx)
+{
+	return ask_whole(fx)->version;
 }
 
 static void a_handler_tells_the_version(void **state)
@@ -365,16 +411,32 @@ static void a_handler_tells_the_version(void **state)
 
 static void what_is_no_version_is_not_taken_for_one(void **state)
 {
-	static const char *const bodies[] = {
-		"", "echo", "echo 'no device'", "echo 1.0; exit 1",
-		"exit 64", "echo -1", "echo ../../etc; echo 1.0",
-		"head -c 100000 /dev/zero | tr '\\0' 1", "echo 1.0; kill -9 $$",
+	static const struct {
+		const char *body, *why;
+	} cases[] = {
+		{ "", "no version" },
+		{ "echo", "no version" },
+		{ "echo 'no device'", "no version" },
+		{ "echo 1.0; echo no tty >&2; exit 1", "status 1: no tty" },
+		{ "echo 1.0; exit 64", "" },
+		{ "echo 'no tty' >&2; exit 75", "version\": no tty" },
+		{ "echo -1", "no version" },
+		{ "echo ../../etc; echo 1.0", "no version" },
+		{ "head -c 100000 /dev/zero | tr '\\0' 1", "no version" },
+		{ "printf '1\\000.0\\n'", "no version" },
+		{ "echo 1.0; kill -9 $$", "signal 9" },
 	};
 	struct install_fixture *fx = *state;
 
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(bodies); i++) {
-		handler(fx, bodies[i]);
-		assert_string_equal(ask(fx), "");
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(cases); i++) {
+		const struct answer *answer;
+
+		handler(fx, cases[i].body);
+		answer = ask_whole(fx);
+		assert_string_equal(answer->version, "");
+		if (cases[i].why[0] ? !strstr(answer->why, cases[i].why) :
+				      answer->why[0] != '\0')
+			fail_msg("%s: \"%s\"", cases[i].body, answer->why);
 	}
 }
 
@@ -449,6 +511,9 @@ int main(void)
 		TEST(a_handler_has_to_know_install_and_rollback),
 		TEST(a_missing_handler_fails_the_job),
 		TEST(a_handler_that_cannot_be_run_fails_the_job),
+		TEST(a_folder_is_no_handler),
+		TEST(garbage_neither_harms_nor_counts),
+		TEST(what_a_handler_leaves_behind_holds_up_nothing),
 		TEST(a_crashing_handler_fails_the_job),
 		TEST(a_hanging_handler_ends_with_its_time),
 		TEST(installing_can_be_cancelled),

@@ -557,6 +557,19 @@ static void a_way_back_that_always_fails_ends_and_is_told(void **state)
 	assert_int_equal(fixture_count(fx, "'errorCode':'RESTART_FAILED'"), 1);
 }
 
+static void without_a_way_back_a_job_ends_at_once(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_installer_fail(INSTALL_ACTIVATE, OTA_ERROR_RESTART_FAILED, "no");
+	fake_installer_fail(INSTALL_ROLL_BACK, OTA_ERROR_INCOMPATIBLE, "never");
+	hanqi_starts(fx, "");
+	hanqi_offers(fx, "m1", "1.0.2", "");
+	fake_loop_advance(fx->loop, 1000);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED,
+		   OTA_ERROR_RESTART_FAILED);
+}
+
 /* ---- one offer after another ---- */
 
 static void a_newer_offer_replaces_a_download(void **state)
@@ -811,6 +824,7 @@ int main(void)
 		TEST(a_trial_that_nobody_confirms_says_what_is_missing),
 		TEST(a_way_back_that_fails_is_tried_again),
 		TEST(a_way_back_that_always_fails_ends_and_is_told),
+		TEST(without_a_way_back_a_job_ends_at_once),
 		TEST(a_newer_offer_replaces_a_download),
 		TEST(an_offer_during_an_installation_waits_for_its_end),
 		TEST(a_repeated_offer_joins_and_brings_a_new_url),

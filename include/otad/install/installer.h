@@ -46,7 +46,8 @@ enum install_step {
 	/* Healthy? Ends when it knows; the caller keeps the deadline. */
 	INSTALL_CONFIRM,
 	/* The backup back in place and running again. Also after a SWAP that
-	 * never happened: then it only tidies up. */
+	 * never happened: then it only tidies up. `incompatible`: there is no
+	 * way back, now or later. */
 	INSTALL_ROLL_BACK,
 	/* After the end of the job: staged remains away. Keeps the backup. */
 	INSTALL_CLEAN,
@@ -158,10 +159,11 @@ bool installer_restarts_self(enum installer_type type);
 /*
  * Finds out the running version where the installer can: VersionFile=, a
  * handler's `version`, this process's own. `done` once, from the loop; NULL:
- * it does not know.
+ * it does not know, and `why` then says what went wrong, if anything did.
  */
 struct version_query;
-typedef void (*version_query_fn)(void *user_data, const char *version);
+typedef void (*version_query_fn)(void *user_data, const char *version,
+				 const struct ota_error *why);
 struct version_query *version_query_new(const struct install_env *env,
 					const char *device,
 					struct module_settings *settings,
