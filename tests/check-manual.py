@@ -89,7 +89,7 @@ def check_example_file(keys):
     known = set().union(*keys.values())
     said = set(re.findall(r"\b([A-Z]\w+)=", text))
     # Of systemd, where it says how to pass a secret; and what a key looks like.
-    compare("conf/otad.conf", said - {"LoadCredential", "Key"}, known)
+    compare("conf/otad.conf", said - {"LoadCredential", "ReadWritePaths", "Key"}, known)
     parts = re.split(r"^\[(\w+)\]$", text, flags=re.M)
     for part, body in zip(parts[1::2], parts[2::2]):
         body = body.partition("\n# ---")[0]
@@ -195,6 +195,20 @@ def check_json():
             set(re.split(r",\s*|\s+or\s+", re.sub(r"\s+", " ", listed))), kinds)
 
 
+# ---- docs/monitoring.md ----
+
+def check_monitoring():
+    text = source("docs/monitoring.md")
+    compare("docs/monitoring.md, MESSAGE_IDs",
+            set(re.findall(r"^\|.*`([0-9a-f]{32})`", text, re.M)),
+            set(re.findall(r'"([0-9a-f]{32})"', source("src/base/messages.c"))))
+    compare("docs/monitoring.md, metrics",
+            {name for line in re.findall(r"^\| `otad_.*", text, re.M)
+             for name in re.findall(r"`otad_(\w+)`", line.split("|")[1])},
+            set(re.findall(r'put_(?:plain|counter|title)\(out, "(\w+)"',
+                           source("src/control/metrics-text.c"))))
+
+
 def main():
     keys = keys_of_the_code()
     check_keys_of_the_page(keys)
@@ -204,6 +218,7 @@ def main():
     check_commands()
     check_handlers()
     check_json()
+    check_monitoring()
     if problems:
         sys.exit("\n".join(problems))
 

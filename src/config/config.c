@@ -59,6 +59,7 @@ struct config *config_unref(struct config *config)
 	free(config->update.trusted_keys);
 	free(config->state_dir);
 	free(config->runtime_dir);
+	free(config->metrics_file);
 	for (size_t i = 0; i < config->n_classes; i++)
 		class_done(&config->classes[i]);
 	free(config->classes);

@@ -128,14 +128,16 @@ static const struct config_key update_keys[] = {
 	{ .name = NULL },
 };
 
-struct directories {
+struct paths {
 	char *state;
 	char *runtime;
+	char *metrics;
 };
 
 static const struct config_key path_keys[] = {
-	{ "StateDirectory", set_path, FIELD(directories, state) },
-	{ "RuntimeDirectory", set_path, FIELD(directories, runtime) },
+	{ "StateDirectory", set_path, FIELD(paths, state) },
+	{ "RuntimeDirectory", set_path, FIELD(paths, runtime) },
+	{ "MetricsFile", set_path, FIELD(paths, metrics) },
 	{ .name = NULL },
 };
 
@@ -293,7 +295,7 @@ static void load_paths(struct config_build *build)
 {
 	const struct document_section *section =
 		document_find(&build->document, "Paths", "");
-	struct directories configured = { 0 };
+	struct paths configured = { 0 };
 	struct config *config = build->config;
 
 	set_section(section, path_keys, &configured, &build->problems);
@@ -302,6 +304,7 @@ static void load_paths(struct config_build *build)
 	config->runtime_dir = choose_directory("RUNTIME_DIRECTORY",
 					       configured.runtime,
 					       OTAD_RUNTIME_DIR);
+	config->metrics_file = configured.metrics;
 	if (!config->state_dir || !config->runtime_dir)
 		problem_no_memory(&build->problems);
 	free(configured.state);

@@ -12,6 +12,7 @@
 #include "otad/cloud/cloud.h"
 #include "otad/config/config.h"
 #include "otad/control/control.h"
+#include "otad/control/metrics.h"
 #include "otad/fetch/fetch.h"
 #include "otad/update/updater.h"
 
@@ -31,6 +32,7 @@ struct otad {
 	struct updater *updater;
 	struct updater_listener *listener;
 	struct control *control;
+	struct metrics *metrics;
 	struct loop_source *on_term, *on_int, *on_hup;
 	bool stopping;
 };
@@ -86,6 +88,9 @@ static void reload(struct otad *otad)
 	} else {
 		config_unref(otad->config);
 		otad->config = OTA_TAKE(config);
+		if (!metrics_set_path(otad->metrics, otad->config->metrics_file,
+				      &err))
+			log_warning(NULL, "%s", err.text);
 		log_write(LOG_LEVEL_NOTICE, &message_config_loaded, NULL,
 			  "Configuration read again");
 	}
@@ -198,6 +203,13 @@ static bool open_control(struct otad *otad, struct ota_error *err)
 	return otad->control;
 }
 
+static bool open_metrics(struct otad *otad, struct ota_error *err)
+{
+	otad->metrics = metrics_new(otad->loop, otad->updater,
+				    otad->config->metrics_file, err);
+	return otad->metrics;
+}
+
 static bool open_all(struct otad *otad, char **argv, const char *version,
 		     struct ota_error *err)
 {
@@ -211,12 +223,14 @@ static bool open_all(struct otad *otad, char **argv, const char *version,
 	return self_init(&otad->self, argv, version, otad->config->state_dir,
 			 err) &&
 	       open_updater(otad, err) && open_control(otad, err) &&
+	       open_metrics(otad, err) &&
 	       loop_watch(otad->loop, is_healthy, otad, err) &&
 	       updater_start(otad->updater, err);
 }
 
 static void close_all(struct otad *otad)
 {
+	metrics_free(otad->metrics);
 	control_free(otad->control);
 	updater_unlisten(otad->listener);
 	updater_free(otad->updater);

@@ -48,6 +48,24 @@ static bool take_version(char **to, struct json_object *json, const char *key)
 	return !value || !version_is_valid(value) || (*to = strdup(value));
 }
 
+static uint64_t count_of(struct json_object *json, const char *key)
+{
+	int64_t count = json_get_int(json, key, 0);
+
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+static void take_counts(struct update_counts *counts, struct json_object *json)
+{
+	*counts = (struct update_counts){
+		.succeeded = count_of(json, "succeeded"),
+		.failed = count_of(json, "failed"),
+		.rolled_back = count_of(json, "rolled_back"),
+		.bytes = count_of(json, "bytes"),
+		.ms = count_of(json, "ms"),
+	};
+}
+
 /* A member of the wrong type is as good as none: nothing here is needed. */
 static bool parse(struct module_record *record, struct json_object *json)
 {
@@ -75,6 +93,7 @@ static bool parse(struct module_record *record, struct json_object *json)
 	record->last_percent = (unsigned)json_get_int(json, "last_percent", 0);
 	record->strikes = (unsigned)json_get_int(json, "strikes", 0);
 	record->struck_ms = json_get_int(json, "struck_ms", 0);
+	take_counts(&record->counts, json);
 	return take_version(&record->version, json, "version") &&
 	       take_version(&record->previous, json, "previous") &&
 	       take_string(&record->last_message, json, "last_message") &&
@@ -136,6 +155,16 @@ static bool add_last(struct json_object *json, const struct module_record *recor
 	       json_add_int(json, "last_changed_ms", record->last_changed_ms);
 }
 
+static bool add_counts(struct json_object *json,
+		       const struct update_counts *counts)
+{
+	return json_add_int(json, "succeeded", (int64_t)counts->succeeded) &&
+	       json_add_int(json, "failed", (int64_t)counts->failed) &&
+	       json_add_int(json, "rolled_back", (int64_t)counts->rolled_back) &&
+	       json_add_int(json, "bytes", (int64_t)counts->bytes) &&
+	       json_add_int(json, "ms", (int64_t)counts->ms);
+}
+
 bool module_record_save(const struct module_record *record,
 			const struct store *store, const char *device,
 			const char *module, struct ota_error *err)
@@ -153,7 +182,8 @@ bool module_record_save(const struct module_record *record,
 	    !add_last(json, record) ||
 	    !add_text(json, "strike_key", record->strike_key) ||
 	    !json_add_int(json, "strikes", record->strikes) ||
-	    !json_add_int(json, "struck_ms", record->struck_ms))
+	    !json_add_int(json, "struck_ms", record->struck_ms) ||
+	    !add_counts(json, &record->counts))
 		return ota_fail_memory(err, "writing a module's record");
 	return store_write(path, json, err);
 }
@@ -239,13 +269,27 @@ static bool note_version(struct module_record *record, const struct job *job,
 		replace(&record->previous, NULL));
 }
 
+static void count_end(struct update_counts *counts, const struct job *job)
+{
+	counts->succeeded += job->state == JOB_STATE_SUCCEEDED;
+	counts->failed += job->state == JOB_STATE_FAILED;
+	counts->rolled_back += job->state == JOB_STATE_ROLLED_BACK;
+	counts->bytes += job->bytes;
+	/* A clock that was set meanwhile makes no sense of a difference. */
+	if (job->created_ms > 0 && job->changed_ms > job->created_ms)
+		counts->ms += (uint64_t)(job->changed_ms - job->created_ms);
+}
+
 bool module_record_end(struct module_record *record, const struct job *job,
 		       int64_t now_ms)
 {
 	/* A job that was recorded as ended before a power cut ends again. */
-	if (is_strike(job) && strcmp(record->last_job, job->id) != 0 &&
-	    !strike(record, job->offer, now_ms))
+	bool is_new = strcmp(record->last_job, job->id) != 0;
+
+	if (is_new && is_strike(job) && !strike(record, job->offer, now_ms))
 		return false;
+	if (is_new)
+		count_end(&record->counts, job);
 	offer_free(record->last_offer);
 	record->last_offer = offer_copy(job->offer);
 	memcpy(record->last_job, job->id, sizeof(record->last_job));

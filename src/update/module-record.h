@@ -9,6 +9,7 @@
 #include "otad/base/error.h"
 #include "otad/model/job-state.h"
 #include "otad/model/offer.h"
+#include "otad/update/updater.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ struct module_record {
 	char *strike_key;
 	unsigned strikes;
 	int64_t struck_ms;
+	struct update_counts counts;
 };
 
 /* An empty record when there is none. Owned, or NULL with `err`. */

@@ -266,10 +266,14 @@ void updater_wake_jobs(struct updater *updater)
 
 void updater_job_view(const struct job *job, struct job_view *ret)
 {
+	const struct device *device =
+		inventory_find(job->updater->inventory, job->offer->device);
+
 	*ret = (struct job_view){
 		.id = job->id,
 		.device = job->offer->device,
 		.module = job->offer->module,
+		.class_name = device ? device->class_name : NULL,
 		.version = job->offer->version,
 		.old_version = job->old_version,
 		.state = job->state,

@@ -256,6 +256,12 @@ static size_t count_modules(const struct updater *updater)
 	return count;
 }
 
+static void count_states(const struct updater *updater, size_t *counts)
+{
+	for (const struct job *job = updater->jobs; job; job = job->next)
+		counts[job->state]++;
+}
+
 void updater_status(const struct updater *updater, struct updater_status *ret)
 {
 	*ret = (struct updater_status){
@@ -279,6 +285,7 @@ void updater_status(const struct updater *updater, struct updater_status *ret)
 				0,
 		.trial = updater->trial,
 	};
+	count_states(updater, ret->jobs_in);
 }
 
 static void view_of_last(const struct module_record *record,
@@ -318,11 +325,15 @@ static bool view_module(const struct updater *updater,
 		.previous = record ? record->previous : NULL,
 	};
 
+	if (record)
+		view.counts = record->counts;
+
 	if (job) {
 		updater_job_view(job, &job_view);
 		view.job = &job_view;
 	} else if (record && record->last_state != JOB_STATE_IDLE) {
 		view_of_last(record, &job_view);
+		job_view.class_name = device->class_name;
 		view.job = &job_view;
 	}
 	return fn(&view, user_data);
@@ -366,24 +377,30 @@ bool updater_history(const struct updater *updater, size_t count, history_fn fn,
 	return history_read(&updater->store, count, fn, user_data, err);
 }
 
-void updater_stats(const struct updater *updater, struct updater_stats *ret)
+void updater_counts(const struct updater *updater, struct updater_stats *ret)
 {
-	struct history_totals totals = { 0 };
 	struct session_counts counts = { 0 };
-	struct ota_error err;
 
-	if (!history_count(&updater->store, &totals, &err))
-		log_warning(NULL, "%s", err.text);
 	if (updater->session)
 		session_counts(updater->session, &counts);
 	*ret = updater->counts;
-	ret->succeeded = totals.succeeded;
-	ret->failed = totals.failed;
-	ret->rolled_back = totals.rolled_back;
-	ret->bytes_downloaded = totals.bytes;
 	ret->connects += counts.connects;
 	ret->disconnects += counts.disconnects;
 	ret->reports_sent += counts.reports_sent;
 	ret->uptime_ms = loop_now_ms(updater->loop) - updater->started_ms;
 	ret->longest_stall_us = loop_longest_stall_us(updater->loop);
+}
+
+void updater_stats(const struct updater *updater, struct updater_stats *ret)
+{
+	struct history_totals totals = { 0 };
+	struct ota_error err;
+
+	if (!history_count(&updater->store, &totals, &err))
+		log_warning(NULL, "%s", err.text);
+	updater_counts(updater, ret);
+	ret->succeeded = totals.succeeded;
+	ret->failed = totals.failed;
+	ret->rolled_back = totals.rolled_back;
+	ret->bytes_downloaded = totals.bytes;
 }

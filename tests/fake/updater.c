@@ -19,6 +19,7 @@ struct fake_module {
 	char *name;
 	char *version;
 	struct fake_job *job;
+	struct update_counts counts;
 };
 
 struct updater_listener {
@@ -58,6 +59,7 @@ static struct fake_job *fake_job_new(const struct job_view *view)
 	job->view.id = copy(view->id);
 	job->view.device = copy(view->device);
 	job->view.module = copy(view->module);
+	job->view.class_name = copy(view->class_name);
 	job->view.version = copy(view->version);
 	job->view.old_version = copy(view->old_version);
 	job->view.message = copy(view->message);
@@ -72,6 +74,7 @@ static void fake_job_free(struct fake_job *job)
 	free((char *)job->view.id);
 	free((char *)job->view.device);
 	free((char *)job->view.module);
+	free((char *)job->view.class_name);
 	free((char *)job->view.version);
 	free((char *)job->view.old_version);
 	free((char *)job->view.message);
@@ -177,6 +180,17 @@ static struct fake_module *find_module(const struct updater *updater,
 			return module;
 	}
 	return NULL;
+}
+
+void fake_updater_set_counts(struct updater *updater, const char *device,
+			     const char *module,
+			     const struct update_counts *counts)
+{
+	struct fake_module *found = find_module(updater, device, module);
+
+	if (!found)
+		abort();
+	found->counts = *counts;
 }
 
 void fake_updater_set_job(struct updater *updater, const struct job_view *job)
@@ -300,6 +314,15 @@ void updater_status(const struct updater *updater, struct updater_status *ret)
 	ret->modules = updater->n_modules;
 }
 
+void updater_counts(const struct updater *updater, struct updater_stats *ret)
+{
+	updater_stats(updater, ret);
+	ret->succeeded = 0;
+	ret->failed = 0;
+	ret->rolled_back = 0;
+	ret->bytes_downloaded = 0;
+}
+
 void updater_stats(const struct updater *updater, struct updater_stats *ret)
 {
 	*ret = updater->stats;
@@ -319,6 +342,7 @@ static bool show_module(const struct updater *updater,
 		.type = settings->type,
 		.version = module->version,
 		.job = module->job ? &module->job->view : NULL,
+		.counts = module->counts,
 	};
 
 	return fn(&view, user_data);

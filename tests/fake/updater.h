@@ -19,6 +19,10 @@ struct updater *fake_updater_new(void);
 void fake_updater_add(struct updater *updater, const char *device,
 		      const char *class_name, const char *module,
 		      const char *version);
+/* Of a module that was added. */
+void fake_updater_set_counts(struct updater *updater, const char *device,
+			     const char *module,
+			     const struct update_counts *counts);
 void fake_updater_remove(struct updater *updater, const char *device);
 /* Copies; the module's job from now on, told to everybody who listens. */
 void fake_updater_set_job(struct updater *updater, const struct job_view *job);

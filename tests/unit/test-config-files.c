@@ -183,6 +183,26 @@ static void the_environment_wins_over_the_paths_configured(void **state)
 	assert_directories(fx, "/srv/state", "/env/run");
 }
 
+static void metrics_are_written_where_that_is_configured(void **state)
+{
+	struct config_fixture *fx = *state;
+	struct config *config;
+
+	fixture_write_text(fx, "otad.conf", TEST_MINIMUM);
+	config = fixture_load(fx, "otad.conf");
+	assert_null(config->metrics_file);
+	config_unref(config);
+	fixture_write_text(fx, "otad.conf",
+			   TEST_MINIMUM "[Paths]\nMetricsFile=/srv/otad.prom\n");
+	config = fixture_load(fx, "otad.conf");
+	assert_string_equal(config->metrics_file, "/srv/otad.prom");
+	config_unref(config);
+	fixture_write_text(fx, "otad.conf",
+			   TEST_MINIMUM "[Paths]\nMetricsFile=otad.prom\n");
+	assert_null(fixture_load(fx, "otad.conf"));
+	assert_problem(fx, 0, "otad.conf", 7, "MetricsFile");
+}
+
 static void the_environment_names_the_configuration(void **state)
 {
 	struct config_fixture *fx = *state;
@@ -277,6 +297,7 @@ int main(void)
 		TEST(problems_name_the_file_they_are_in),
 		TEST(an_unreadable_drop_in_is_a_problem),
 		TEST(the_environment_wins_over_the_paths_configured),
+		TEST(metrics_are_written_where_that_is_configured),
 		TEST(the_environment_names_the_configuration),
 		TEST(ten_thousand_devices_load),
 		TEST(a_secret_is_the_first_line_of_its_file),

@@ -274,6 +274,33 @@ static void the_third_failure_of_one_artifact_is_the_last_for_a_day(void **state
 	module_record_free(record);
 }
 
+static void ends_are_counted_once_each(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	fx->job.bytes = 100;
+	fx->job.created_ms = 1000;
+	fx->job.changed_ms = 1750;
+	assert_true(module_record_end(record, &fx->job, 2000));
+	/* After a power cut the same end comes again. */
+	assert_true(module_record_end(record, &fx->job, 2000));
+	fail_with(fx, record, OTA_ERROR_NETWORK, 2);
+	/* The clock was set back in between. */
+	fx->job.changed_ms = 10;
+	fx->job.state = JOB_STATE_ROLLED_BACK;
+	strcpy(fx->job.id, "0000000000000003");
+	assert_true(module_record_end(record, &fx->job, 2000));
+	save(fx, record);
+	record = load(fx);
+	assert_int_equal(record->counts.succeeded, 1);
+	assert_int_equal(record->counts.failed, 1);
+	assert_int_equal(record->counts.rolled_back, 1);
+	assert_int_equal(record->counts.bytes, 300);
+	assert_int_equal(record->counts.ms, 1500);
+	module_record_free(record);
+}
+
 static void a_failure_before_the_backup_leaves_the_way_back(void **state)
 {
 	struct fixture *fx = *state;
@@ -465,6 +492,7 @@ int main(void)
 		TEST(a_history_beyond_all_bounds_is_set_aside),
 		TEST(a_success_is_remembered),
 		TEST(the_third_failure_of_one_artifact_is_the_last_for_a_day),
+		TEST(ends_are_counted_once_each),
 		TEST(a_failure_before_the_backup_leaves_the_way_back),
 		TEST(a_broken_link_is_no_strike),
 		TEST(one_failure_told_twice_is_one_strike),

@@ -119,6 +119,7 @@ struct config {
 	struct config_update update;
 	char *state_dir;   /* [Paths] StateDirectory= */
 	char *runtime_dir; /* [Paths] RuntimeDirectory= */
+	char *metrics_file; /* [Paths] MetricsFile=; NULL: none */
 	struct config_class *classes;
 	size_t n_classes;
 	/* The gateway first, then [Device ...] in file order. */

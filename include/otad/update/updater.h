@@ -57,6 +57,7 @@ bool updater_is_healthy(const struct updater *updater);
 struct job_view {
 	const char *id;
 	const char *device, *module;
+	const char *class_name;	 /* of the device; NULL: none */
 	const char *version;	 /* the offer's */
 	const char *old_version; /* NULL: unknown */
 	enum job_state state;
@@ -71,6 +72,13 @@ struct job_view {
 	int64_t changed_ms;  /* wall time of the last change of state */
 };
 
+/* How the jobs of a module ended, since its first one. */
+struct update_counts {
+	uint64_t succeeded, failed, rolled_back;
+	uint64_t bytes; /* downloaded */
+	uint64_t ms;	/* from the offer to the end, of all of them */
+};
+
 /* A module as people see it. Borrowed for the call. */
 struct module_view {
 	const char *device, *module;
@@ -79,6 +87,7 @@ struct module_view {
 	const char *version;  /* NULL: unknown */
 	const char *previous; /* to which rollback would go; NULL: none */
 	const struct job_view *job; /* the running or last one; NULL: none */
+	struct update_counts counts;
 };
 
 struct updater_status {
@@ -91,6 +100,7 @@ struct updater_status {
 	int64_t hold_until_ms;	 /* 0: until released */
 	bool automatic;
 	size_t devices, modules, jobs;
+	size_t jobs_in[JOB_STATE_COUNT]; /* of `jobs`, by their state */
 	size_t reports_waiting; /* in the outbox */
 	bool trial;	      /* this otad is on trial */
 };
@@ -173,3 +183,5 @@ struct updater_stats {
 	uint64_t reports_sent;
 };
 void updater_stats(const struct updater *updater, struct updater_stats *ret);
+/* Those since this start alone, the others 0: reads no file. */
+void updater_counts(const struct updater *updater, struct updater_stats *ret);
