@@ -64,6 +64,13 @@ int64_t json_get_int(struct json_object *object, const char *key,
 	return (double)(int64_t)number == number ? (int64_t)number : fallback;
 }
 
+const char *json_number_text(struct json_object *number)
+{
+	if (!json_object_is_type(number, json_type_double))
+		return NULL;
+	return json_object_get_userdata(number);
+}
+
 bool json_string_has_nul(struct json_object *string)
 {
 	if (!json_object_is_type(string, json_type_string))

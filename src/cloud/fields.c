@@ -1,8 +1,8 @@
 #include "fields.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -16,7 +16,8 @@
 #define MSG_ID_MAX_BYTES 128
 /* 2^53-1: beyond it a number may not come back as it went out. */
 #define MSG_ID_MAX_NUMBER INT64_C(9007199254740991)
-#define INT64_LIMIT 9223372036854775808.0 /* 2^63 */
+/* More than a message has digits: no use to count further. */
+#define EXPONENT_LIMIT INT64_C(1000000)
 #define SHORT_NUMBER_SIZE 24
 
 void read_fault(struct reader *reader, enum cloud_reason reason,
@@ -102,9 +103,56 @@ bool read_bool(struct reader *reader, struct json_object *object,
 	return json_object_get_boolean(value);
 }
 
+/* Appends `zeros` noughts to `*value`; false when it grows too large. */
+static bool scale(int64_t *value, int64_t zeros)
+{
+	for (; *value > 0 && zeros > 0; zeros--) {
+		if (__builtin_mul_overflow(*value, 10, value))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The value of a JSON number, if it is an integer. By its digits: in a double
+ * 1048576.00000000001 is one, and 1e-400 is 0.
+ */
+static bool decimal_integer(const char *text, int64_t *ret_integer)
+{
+	const char *at = text[0] == '-' ? text + 1 : text;
+	const char *end = at + strspn(at, "0123456789.");
+	int64_t exponent = *end ? strtoll(end + 1, NULL, 10) : 0;
+	int64_t zeros = 0; /* seen, but perhaps the last digits */
+	int64_t value = 0;
+	bool fraction = false;
+
+	if (exponent > EXPONENT_LIMIT || exponent < -EXPONENT_LIMIT)
+		exponent = exponent > 0 ? EXPONENT_LIMIT : -EXPONENT_LIMIT;
+	for (; at < end; at++) {
+		if (*at == '.') {
+			fraction = true;
+			continue;
+		}
+		exponent -= fraction;
+		zeros++;
+		if (*at == '0')
+			continue;
+		if (!scale(&value, zeros) ||
+		    __builtin_add_overflow(value, *at - '0', &value))
+			return false;
+		zeros = 0;
+	}
+	if (value > 0 && exponent + zeros < 0)
+		return false;
+	if (!scale(&value, exponent + zeros))
+		return false;
+	*ret_integer = text[0] == '-' ? -value : value;
+	return true;
+}
+
 bool field_integer(struct json_object *value, int64_t *ret_integer)
 {
-	double number;
+	const char *text;
 
 	if (json_object_is_type(value, json_type_int)) {
 		*ret_integer = json_object_get_int64(value);
@@ -112,11 +160,8 @@ bool field_integer(struct json_object *value, int64_t *ret_integer)
 	}
 	if (!json_object_is_type(value, json_type_double))
 		return false;
-	number = json_object_get_double(value);
-	if (!(fabs(number) < INT64_LIMIT) || trunc(number) != number)
-		return false;
-	*ret_integer = (int64_t)number;
-	return true;
+	text = json_number_text(value);
+	return text && decimal_integer(text, ret_integer);
 }
 
 static bool is_number(struct json_object *value)

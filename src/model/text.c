@@ -24,6 +24,9 @@ bool text_has_control(const char *text, size_t size)
 
 		if (c < 0x20 || c == 0x7F)
 			return true;
+		/* U+0080 to U+009F. */
+		if (c == 0xC2 && i + 1 < size && (unsigned char)text[i + 1] < 0xA0)
+			return true;
 	}
 	return false;
 }

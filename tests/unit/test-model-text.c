@@ -58,6 +58,11 @@ static void control_bytes_are_found(void **state)
 	assert_true(text_has_control("a\x7F", 2));
 	assert_true(text_has_control("a\x1F", 2));
 	assert_true(text_has_control("a\0", 2));
+	assert_true(text_has_control("a\xC2\x80", 3));
+	assert_true(text_has_control("\xC2\x9F", 2));
+	assert_false(text_has_control("\xC2\xA0", 2));
+	assert_false(text_has_control("\xC3\x80", 2));
+	assert_false(text_has_control("\xC2\x80", 1));
 	assert_false(text_has_control("a\0", 1));
 }
 

@@ -11,7 +11,7 @@
 
 #define MAX_FILE_BYTES (64 * 1024 * 1024)
 /* Cases hold payloads of 16 levels and more. */
-#define MAX_FILE_DEPTH 128
+#define MAX_FILE_DEPTH 1024
 #define FORMAT 1
 
 void vector_unusable(const char *format, ...)

@@ -43,33 +43,47 @@ static struct payload decode_base64(const char *text)
 	return payload;
 }
 
-static struct payload generate(struct json_object *described)
-{
-	const char *prefix = need_string(described, "prefix");
-	const char *repeat = need_string(described, "repeat");
-	const char *suffix = need_string(described, "suffix");
-	int64_t count = json_get_int(described, "count", -1);
-	struct payload payload = { NULL, 0 };
-	char *at;
-
-	if (count < 0 || (uint64_t)count * strlen(repeat) > MAX_GENERATED)
-		vector_unusable("\"count\" of \"payload_gen\" is no good");
-	payload.bytes = vector_need(malloc(strlen(prefix) + strlen(suffix) +
-					   strlen(repeat) * (size_t)count + 1));
-	at = stpcpy(payload.bytes, prefix);
-	for (int64_t i = 0; i < count; i++)
-		at = stpcpy(at, repeat);
-	at = stpcpy(at, suffix);
-	payload.size = (size_t)(at - payload.bytes);
-	return payload;
-}
-
 static struct payload copy_string(struct json_object *string)
 {
 	size_t size = (size_t)json_object_get_string_len(string);
 	struct payload payload = { vector_need(malloc(size + 1)), size };
 
 	memcpy(payload.bytes, json_object_get_string(string), size);
+	return payload;
+}
+
+static struct payload part(struct json_object *described, const char *key)
+{
+	need_string(described, key);
+	return copy_string(json_get(described, key));
+}
+
+static void append(struct payload *payload, const struct payload *more)
+{
+	memcpy(payload->bytes + payload->size, more->bytes, more->size);
+	payload->size += more->size;
+}
+
+static struct payload generate(struct json_object *described)
+{
+	struct payload prefix = part(described, "prefix");
+	struct payload repeat = part(described, "repeat");
+	struct payload suffix = part(described, "suffix");
+	int64_t count = json_get_int(described, "count", -1);
+	struct payload payload = { NULL, 0 };
+
+	if (count < 0 || (repeat.size > 0 &&
+			  (uint64_t)count > MAX_GENERATED / repeat.size))
+		vector_unusable("\"count\" of \"payload_gen\" is no good");
+	payload.bytes = vector_need(malloc(prefix.size + suffix.size +
+					   repeat.size * (size_t)count + 1));
+	append(&payload, &prefix);
+	for (int64_t i = 0; repeat.size > 0 && i < count; i++)
+		append(&payload, &repeat);
+	append(&payload, &suffix);
+	free(prefix.bytes);
+	free(repeat.bytes);
+	free(suffix.bytes);
 	return payload;
 }
 

@@ -62,6 +62,8 @@ bool json_get_bool(struct json_object *object, const char *key, bool fallback);
  */
 int64_t json_get_int(struct json_object *object, const char *key,
 		     int64_t fallback);
+/* How json_parse() read a number that is not written as an integer; borrowed. */
+const char *json_number_text(struct json_object *number);
 bool json_string_has_nul(struct json_object *string);
 
 /*

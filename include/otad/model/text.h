@@ -7,5 +7,5 @@
 
 /* Shortest forms only, no surrogates, nothing beyond U+10FFFF. */
 bool text_is_utf8(const char *text, size_t size);
-/* A byte below 0x20, NUL and tab included, or 0x7F. */
+/* U+0000 to U+001F, NUL and tab included, or U+007F to U+009F. */
 bool text_has_control(const char *text, size_t size);
