@@ -174,6 +174,16 @@ class Broker:
              "-q", str(qos), "-t", topic, "-s"] + (["-r"] if retain else []),
             input=data, check=True, timeout=DEADLINE_S)
 
+    def publish_surely(self, topic, payload):
+        """The same, though the broker may be away for a while."""
+        def published():
+            try:
+                self.publish(topic, payload)
+                return True
+            except subprocess.CalledProcessError:
+                return False
+        wait_until(f"{topic} is published", published)
+
     def publish_lines(self, topic, lines, qos=1):
         """Many messages, one after the other, over one connection."""
         subprocess.run(
