@@ -1,11 +1,20 @@
 #include "otad/base/notify.h"
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <systemd/sd-daemon.h>
 
 /* The environment is kept (0): it must serve the next version after execv(2). */
+
+bool notify_is_supervised(void)
+{
+	const char *address = getenv("NOTIFY_SOCKET");
+
+	return address && *address;
+}
 
 void notify_ready(void)
 {
@@ -29,7 +38,7 @@ void notify_stopping(void)
 
 void notify_status(const char *format, ...)
 {
-	char text[256];
+	char text[1024];
 	va_list args;
 
 	va_start(args, format);

@@ -9,6 +9,9 @@
 
 #define MAIN_FILE "otad.conf"
 
+/* Said of a file without Platform= and Host=, one each. */
+#define MISSING_PROBLEMS 2
+
 static void mqtt_done(struct config_mqtt *mqtt)
 {
 	free(mqtt->host);
@@ -123,6 +126,17 @@ static void sort_problems(struct config_report *report,
 	}
 }
 
+static bool says_who_we_are(const struct config_build *build)
+{
+	const struct document_section *cloud =
+		document_find(&build->document, "Cloud", "");
+	const struct document_section *mqtt =
+		document_find(&build->document, "Mqtt", "");
+
+	return section_get_filled(cloud, "Platform") ||
+	       section_get_filled(mqtt, "Host");
+}
+
 static void build_config(struct config_build *build)
 {
 	load_files(build);
@@ -133,6 +147,9 @@ static void build_config(struct config_build *build)
 	load_cloud(build);
 	load_settings(build);
 	load_devices(build);
+	build->problems.report->unconfigured =
+		!says_who_we_are(build) && !build->problems.no_memory &&
+		build->problems.report->n_problems == MISSING_PROBLEMS;
 }
 
 struct config *config_load(const struct config_source *source,

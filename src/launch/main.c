@@ -12,18 +12,20 @@
 #include <unistd.h>
 
 #include "judge.h"
+#include "packaged.h"
 
 static const char usage[] =
-	"Usage: otad-launch [--deadline] [--state DIR] [--factory PATH] [--] [ARGUMENT...]\n"
+	"Usage: otad-launch [OPTION]... [--] [ARGUMENT...]\n"
 	"Judges the trial of a self-updated otad, then runs it with ARGUMENTs.\n"
 	"\n"
 	"  --deadline      wait for the trial's end; end it when its time is over\n"
+	"  --which         say which otad would run, and why; start nothing\n"
 	"  --state DIR     state directory (default: $STATE_DIRECTORY, else " OTAD_STATE_DIR ")\n"
 	"  --factory PATH  otad as packaged (default: " OTAD_FACTORY_PATH ")\n"
 	"  --help, --version\n";
 
 struct options {
-	bool deadline;
+	bool deadline, which;
 	const char *state;
 	const char *factory;
 	char **arguments; /* argv of otad; its [0] is free */
@@ -40,6 +42,8 @@ static bool parse(int argc, char **argv, struct options *options,
 
 		if (strcmp(argv[i], "--deadline") == 0) {
 			options->deadline = true;
+		} else if (strcmp(argv[i], "--which") == 0) {
+			options->which = true;
 		} else if (strcmp(argv[i], "--state") == 0 && more) {
 			options->state = argv[++i];
 		} else if (strcmp(argv[i], "--factory") == 0 && more) {
@@ -158,6 +162,8 @@ static int launch(int state_fd, const char *state, const char *factory,
 	on_trial = state_fd >= 0 && marker_read(state_fd, &marker);
 	if (on_trial)
 		target_ok = judge(state_fd, target, &marker, can_run(factory));
+	else if (packaged_runs(state_fd, target, factory))
+		run(factory, arguments);
 	why = target_ok ? run(target, arguments) : 0;
 	/* No program at all: the trial needs no further start. */
 	if (on_trial && target_ok && marker_read(state_fd, &marker)) {
@@ -188,6 +194,10 @@ int main(int argc, char **argv)
 	state = find_state(&options);
 	factory = find_factory(&options);
 	state_fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (options.which) {
+		packaged_print(state_fd, state, factory);
+		return 0;
+	}
 	if (!options.deadline)
 		return launch(state_fd, state, factory, options.arguments);
 	if (state_fd < 0) {

@@ -18,13 +18,17 @@
 
 #include "resolver.h"
 #include "self.h"
+#include "status.h"
 
-#define EXIT_CONFIG 2
 #define RUNTIME_DIR_MODE 0755
+/* A path and what is wrong with a line of it; what is longer is cut. */
+#define PROBLEM_SIZE (4096 + 1024)
 
 struct otad {
 	const struct options *options;
-	struct config *config;
+	struct config *config; /* NULL: nobody has said yet who we are */
+	char **argv;	       /* borrowed from main() */
+	const char *version;   /* borrowed from main() */
 	struct loop *loop;
 	struct fetcher *fetcher;
 	struct mqtt_resolver resolver;
@@ -33,28 +37,42 @@ struct otad {
 	struct updater_listener *listener;
 	struct control *control;
 	struct metrics *metrics;
+	struct status status;
 	struct loop_source *on_term, *on_int, *on_hup;
 	bool stopping;
 };
 
 /* ---- configuration ---- */
 
-/* FILE:LINE: what is wrong, as compilers say it; at a reload to the journal. */
-static void tell_problem(const struct config_problem *problem, bool reloading)
+/* FILE:LINE: what is wrong, as compilers say it. */
+static const char *problem_text(const struct config_problem *problem,
+				char text[PROBLEM_SIZE])
 {
 	char line[16] = "";
 
 	if (problem->line > 0)
 		snprintf(line, sizeof(line), "%u:", problem->line);
-	if (reloading)
-		log_write(LOG_LEVEL_ERROR, &message_config_refused, NULL,
-			  "%s:%s %s", problem->file, line, problem->text);
-	else
-		fprintf(stderr, "%s:%s %s\n", problem->file, line,
-			problem->text);
+	snprintf(text, PROBLEM_SIZE, "%s:%s %s", problem->file, line,
+		 problem->text);
+	return text;
 }
 
-static struct config *load_config(const struct options *options, bool reloading)
+/* At a reload to the journal. */
+static void tell_problem(const struct config_problem *problem, bool reloading)
+{
+	char text[PROBLEM_SIZE];
+
+	problem_text(problem, text);
+	if (reloading)
+		log_write(LOG_LEVEL_ERROR, &message_config_refused, NULL, "%s",
+			  text);
+	else
+		fprintf(stderr, "%s\n", text);
+}
+
+/* `*ret_waits`: nothing is wrong with it but that nobody has written it yet. */
+static struct config *load_config(const struct options *options, bool reloading,
+				  bool *ret_waits)
 {
 	struct config_source source = {
 		.file = options->config_file,
@@ -62,85 +80,17 @@ static struct config *load_config(const struct options *options, bool reloading)
 	};
 	struct config_report report = { 0 };
 	struct config *config = config_load(&source, &report);
+	char text[PROBLEM_SIZE];
 
-	for (size_t i = 0; i < report.n_problems; i++)
+	*ret_waits = !config && report.unconfigured && notify_is_supervised() &&
+		     !options->check_config;
+	for (size_t i = 0; i < report.n_problems && !*ret_waits; i++)
 		tell_problem(&report.problems[i], reloading);
+	if (!config && !*ret_waits && !reloading && report.n_problems > 0)
+		notify_status("Configuration refused: %s",
+			      problem_text(&report.problems[0], text));
 	config_report_done(&report);
 	return config;
-}
-
-static void reload(struct otad *otad)
-{
-	OTA_CLEANUP(config_unrefp) struct config *config = NULL;
-	struct ota_error err;
-
-	notify_reloading();
-	config = load_config(otad->options, true);
-	if (!config) {
-		log_error(NULL, "The configuration stays as it was");
-	} else if (strcmp(config->state_dir, otad->config->state_dir) != 0 ||
-		   strcmp(config->runtime_dir, otad->config->runtime_dir) != 0) {
-		log_error(NULL,
-			  "[Paths] cannot change while otad runs: restart it; the configuration stays as it was");
-	} else if (!updater_reload(otad->updater, config, &err)) {
-		log_error(NULL, "The configuration stays as it was: %s",
-			  err.text);
-	} else {
-		config_unref(otad->config);
-		otad->config = OTA_TAKE(config);
-		if (!metrics_set_path(otad->metrics, otad->config->metrics_file,
-				      &err))
-			log_warning(NULL, "%s", err.text);
-		log_write(LOG_LEVEL_NOTICE, &message_config_loaded, NULL,
-			  "Configuration read again");
-	}
-	notify_ready();
-}
-
-/* ---- signals ---- */
-
-static void on_stopped(void *user_data)
-{
-	struct otad *otad = user_data;
-
-	loop_exit(otad->loop, 0);
-}
-
-static void on_stop_signal(struct loop_source *source, int signal_number,
-			   void *user_data)
-{
-	struct otad *otad = user_data;
-
-	if (otad->stopping) {
-		loop_exit(otad->loop, 0);
-		return;
-	}
-	otad->stopping = true;
-	notify_stopping();
-	log_write(LOG_LEVEL_NOTICE, &message_stopping, NULL, "Stopping");
-	updater_stop(otad->updater, on_stopped, otad);
-}
-
-static void on_hup_signal(struct loop_source *source, int signal_number,
-			  void *user_data)
-{
-	struct otad *otad = user_data;
-
-	if (!otad->stopping)
-		reload(otad);
-}
-
-static bool watch_signals(struct otad *otad, struct ota_error *err)
-{
-	otad->on_term = loop_add_signal(otad->loop, SIGTERM, on_stop_signal,
-					otad, err);
-	otad->on_int = otad->on_term ? loop_add_signal(otad->loop, SIGINT,
-						       on_stop_signal, otad, err) :
-				       NULL;
-	otad->on_hup = otad->on_int ? loop_add_signal(otad->loop, SIGHUP,
-						      on_hup_signal, otad, err) :
-				      NULL;
-	return otad->on_hup;
 }
 
 /* ---- wiring ---- */
@@ -159,14 +109,21 @@ static bool is_healthy(void *user_data)
 	return updater_is_healthy(otad->updater);
 }
 
-static void show_status(const struct job_view *view, void *user_data)
+static void on_changed(void *user_data)
 {
-	if (view->state == JOB_STATE_DOWNLOADING)
-		notify_status("%s %s: downloading %u%%", view->module,
-			      view->version, view->download_percent);
-	else
-		notify_status("%s %s: %s", view->module, view->version,
-			      job_state_name(view->state));
+	struct otad *otad = user_data;
+
+	/* NULL while the updater is being made. */
+	if (otad->updater && !otad->stopping)
+		status_tell(&otad->status, otad->updater);
+}
+
+static void on_job(const struct job_view *view, void *user_data)
+{
+	struct otad *otad = user_data;
+
+	status_take_job(&otad->status, view);
+	on_changed(otad);
 }
 
 static bool open_updater(struct otad *otad, struct ota_error *err)
@@ -179,13 +136,14 @@ static bool open_updater(struct otad *otad, struct ota_error *err)
 		.self = self_describe(&otad->self),
 		.launched = otad->self.launched,
 		.exec_self = exec_self,
+		.changed = on_changed,
 		.user_data = otad,
 	};
 
 	otad->updater = updater_new(&options, err);
 	if (!otad->updater)
 		return false;
-	otad->listener = updater_listen(otad->updater, show_status, otad);
+	otad->listener = updater_listen(otad->updater, on_job, otad);
 	return otad->listener || ota_fail_memory(err, "starting");
 }
 
@@ -210,22 +168,176 @@ static bool open_metrics(struct otad *otad, struct ota_error *err)
 	return otad->metrics;
 }
 
-static bool open_all(struct otad *otad, char **argv, const char *version,
-		     struct ota_error *err)
+/* All but the loop and its signals: what needs a configuration. */
+static bool open_rest(struct otad *otad, struct ota_error *err)
 {
-	otad->loop = loop_new(err);
-	if (!otad->loop || !watch_signals(otad, err))
-		return false;
 	otad->fetcher = fetcher_new(otad->loop, err);
 	if (!otad->fetcher)
 		return false;
 	resolver_init(&otad->resolver, otad->fetcher);
-	return self_init(&otad->self, argv, version, otad->config->state_dir,
-			 err) &&
+	return self_init(&otad->self, otad->argv, otad->version,
+			 otad->config->state_dir, err) &&
 	       open_updater(otad, err) && open_control(otad, err) &&
 	       open_metrics(otad, err) &&
 	       loop_watch(otad->loop, is_healthy, otad, err) &&
 	       updater_start(otad->updater, err);
+}
+
+static bool is_own_job(const struct module_view *view, void *user_data)
+{
+	bool *found = user_data;
+
+	*found = view->type == INSTALLER_SELF && view->job &&
+		 !job_state_is_terminal(view->job->state);
+	return !*found;
+}
+
+/* What was passed over for the package's is in the way of a rollback. */
+static void forget_passed_over(struct otad *otad)
+{
+	struct updater_status now;
+	struct ota_error err;
+	bool found = false;
+
+	updater_status(otad->updater, &now);
+	updater_each_module(otad->updater, DEVICE_SELF, is_own_job, &found);
+	if (found || now.trial || !self_is_passed_over(&otad->self))
+		return;
+	if (self_forget_passed_over(&otad->self, &err))
+		log_notice(NULL,
+			   "The self-updated otad in %s is removed: otad %s as packaged runs",
+			   otad->self.path, otad->version);
+	else
+		log_warning(NULL, "%s", err.text);
+}
+
+/* Takes `config`. False: there is no otad without it. */
+static bool start_with(struct otad *otad, struct config *config,
+		       struct ota_error *err)
+{
+	otad->config = config;
+	if (!open_rest(otad, err))
+		return false;
+	log_write(LOG_LEVEL_NOTICE, &message_started, NULL, "otad %s started",
+		  otad->version);
+	forget_passed_over(otad);
+	status_tell(&otad->status, otad->updater);
+	return true;
+}
+
+/* Nobody has written it yet: that is no fault, and no reason to go away. */
+static bool wait_for_config(struct otad *otad, struct ota_error *err)
+{
+	static const char what[] =
+		"Not configured yet: set [Cloud] and [Mqtt] in otad.conf, then systemctl reload otad";
+
+	log_notice(NULL, "%s", what);
+	notify_status("%s", what);
+	return loop_watch(otad->loop, NULL, NULL, err);
+}
+
+/* ---- another configuration ---- */
+
+static void follow(struct otad *otad, struct config *config)
+{
+	struct ota_error err;
+
+	if (strcmp(config->state_dir, otad->config->state_dir) != 0 ||
+	    strcmp(config->runtime_dir, otad->config->runtime_dir) != 0) {
+		log_error(NULL,
+			  "[Paths] cannot change while otad runs: restart it; the configuration stays as it was");
+	} else if (!updater_reload(otad->updater, config, &err)) {
+		log_error(NULL, "The configuration stays as it was: %s",
+			  err.text);
+	} else {
+		config_unref(otad->config);
+		otad->config = config_ref(config);
+		if (!metrics_set_path(otad->metrics, otad->config->metrics_file,
+				      &err))
+			log_warning(NULL, "%s", err.text);
+		log_write(LOG_LEVEL_NOTICE, &message_config_loaded, NULL,
+			  "Configuration read again");
+	}
+}
+
+/* The first one: takes `config`. */
+static void begin(struct otad *otad, struct config *config)
+{
+	struct ota_error err;
+
+	if (start_with(otad, config, &err))
+		return;
+	log_error(NULL, "%s", err.text);
+	loop_exit(otad->loop, 1);
+}
+
+static void reload(struct otad *otad)
+{
+	OTA_CLEANUP(config_unrefp) struct config *config = NULL;
+	bool waits;
+
+	notify_reloading();
+	config = load_config(otad->options, true, &waits);
+	if (!config && !otad->config)
+		log_error(NULL, "%s", waits ? "There is still no configuration" :
+					      "otad waits for another one");
+	else if (!config)
+		log_error(NULL, "The configuration stays as it was");
+	else if (otad->config)
+		follow(otad, config);
+	else
+		begin(otad, OTA_TAKE(config));
+	notify_ready();
+}
+
+/* ---- signals ---- */
+
+static void on_stopped(void *user_data)
+{
+	struct otad *otad = user_data;
+
+	loop_exit(otad->loop, 0);
+}
+
+static void on_stop_signal(struct loop_source *source, int signal_number,
+			   void *user_data)
+{
+	struct otad *otad = user_data;
+
+	if (otad->stopping) {
+		loop_exit(otad->loop, 0);
+		return;
+	}
+	otad->stopping = true;
+	notify_stopping();
+	log_write(LOG_LEVEL_NOTICE, &message_stopping, NULL, "Stopping");
+	notify_status("Stopping");
+	if (otad->updater)
+		updater_stop(otad->updater, on_stopped, otad);
+	else
+		loop_exit(otad->loop, 0);
+}
+
+static void on_hup_signal(struct loop_source *source, int signal_number,
+			  void *user_data)
+{
+	struct otad *otad = user_data;
+
+	if (!otad->stopping)
+		reload(otad);
+}
+
+static bool watch_signals(struct otad *otad, struct ota_error *err)
+{
+	otad->on_term = loop_add_signal(otad->loop, SIGTERM, on_stop_signal,
+					otad, err);
+	otad->on_int = otad->on_term ? loop_add_signal(otad->loop, SIGINT,
+						       on_stop_signal, otad, err) :
+				       NULL;
+	otad->on_hup = otad->on_int ? loop_add_signal(otad->loop, SIGHUP,
+						      on_hup_signal, otad, err) :
+				      NULL;
+	return otad->on_hup;
 }
 
 static void close_all(struct otad *otad)
@@ -243,28 +355,41 @@ static void close_all(struct otad *otad)
 	config_unref(otad->config);
 }
 
+/* Stopped, failed, or never got that far. */
+static int run(struct otad *otad, struct config *config, struct ota_error *err)
+{
+	otad->loop = loop_new(err);
+	if (!otad->loop || !watch_signals(otad, err) ||
+	    !(config ? start_with(otad, config_ref(config), err) :
+		       wait_for_config(otad, err)))
+		return 1;
+	notify_ready();
+	return loop_run(otad->loop, err);
+}
+
 int daemon_main(const struct options *options, char **argv,
 		const char *version)
 {
-	struct otad otad = { .options = options };
+	struct otad otad = {
+		.options = options,
+		.argv = argv,
+		.version = version,
+	};
+	OTA_CLEANUP(config_unrefp) struct config *config = NULL;
 	struct ota_error err = OTA_ERROR_INIT;
-	int status = 1;
+	bool waits;
+	int status;
 
 	log_open(LOG_TARGET_AUTO,
 		 options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	otad.config = load_config(options, false);
-	if (!otad.config)
-		return EXIT_CONFIG;
-	if (options->check_config) {
-		config_unref(otad.config);
+	config = load_config(options, false, &waits);
+	if (!config && !waits)
+		return SELF_EXIT_CONFIG;
+	if (options->check_config)
 		return 0;
-	}
-	if (open_all(&otad, argv, version, &err)) {
-		log_write(LOG_LEVEL_NOTICE, &message_started, NULL,
-			  "otad %s started", version);
-		notify_ready();
-		status = loop_run(otad.loop, &err);
-	}
+	status = run(&otad, config, &err);
+	if (otad.stopping)
+		notify_status("Stopped; updates under way go on at the next start");
 	if (err.kind != OTA_ERROR_NONE)
 		log_error(NULL, "%s", err.text);
 	close_all(&otad);

@@ -1,4 +1,5 @@
 #include "daemon.h"
+#include "self.h"
 
 int main(int argc, char *argv[])
 {
@@ -6,6 +7,7 @@ int main(int argc, char *argv[])
 	int status;
 
 	if (!options_parse(argc, argv, OTAD_RUNNING_VERSION, &options, &status))
-		return status;
-	return daemon_main(&options, argv, OTAD_RUNNING_VERSION);
+		return self_exit_status(status);
+	return self_exit_status(
+		daemon_main(&options, argv, OTAD_RUNNING_VERSION));
 }

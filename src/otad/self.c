@@ -4,11 +4,14 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "otad/base/file.h"
 #include "otad/base/notify.h"
+#include "otad/install/trial.h"
 
 #define DELETED " (deleted)"
 
@@ -82,6 +85,52 @@ struct install_self self_describe(const struct self *self)
 		.version = self->version,
 		.running_path = same ? NULL : self->running,
 	};
+}
+
+static bool is_on_trial(void)
+{
+	OTA_CLEANUP(freep) char *path = NULL;
+	const char *list = getenv("STATE_DIRECTORY");
+
+	if (!list || !*list)
+		list = OTAD_STATE_DIR;
+	if (asprintf(&path, "%.*s/" TRIAL_FILE, (int)strcspn(list, ":"),
+		     list) < 0) {
+		path = NULL;
+		return true; /* rather one start more */
+	}
+	return file_exists(path);
+}
+
+int self_exit_status(int status)
+{
+	if (status != SELF_EXIT_CONFIG || !getenv("OTAD_LAUNCH") ||
+	    is_on_trial())
+		return status;
+	return EX_CONFIG;
+}
+
+bool self_is_passed_over(const struct self *self)
+{
+	const char *factory = getenv("OTAD_LAUNCH_FACTORY");
+
+	return self->launched && factory &&
+	       strcmp(factory, self->running) == 0 &&
+	       strcmp(self->path, self->running) != 0 &&
+	       file_exists(self->path);
+}
+
+bool self_forget_passed_over(const struct self *self, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *backup = NULL;
+
+	if (asprintf(&backup, "%s.old", self->path) < 0) {
+		backup = NULL;
+		return ota_fail_memory(err, "removing the older otad");
+	}
+	/* The backup first: alone, it would be what otad-launch runs. */
+	return (!file_exists(backup) || file_remove(backup, err)) &&
+	       file_remove(self->path, err);
 }
 
 void self_exec(const struct self *self, const char *path, struct ota_error *err)

@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* Bad configuration or command line. */
+#define SELF_EXIT_CONFIG 2
+
 struct self {
 	char **argv;	/* borrowed from main() */
 	const char *version; /* borrowed from main() */
@@ -23,6 +26,20 @@ void self_done(struct self *self);
 
 /* Borrowed from `self`. */
 struct install_self self_describe(const struct self *self);
+
+/*
+ * What to exit with for `status`. Under otad-launch a bad configuration is
+ * EX_CONFIG of sysexits.h, so that the service manager does not try it again
+ * and again; but not in a trial, where each start counts.
+ */
+int self_exit_status(int status);
+
+/* The package's otad runs although there is a self-updated one: otad-launch
+ * found that the older. */
+bool self_is_passed_over(const struct self *self);
+/* Removes that and its backup, durably. */
+bool self_forget_passed_over(const struct self *self, struct ota_error *err)
+	OTA_MUST_CHECK;
 
 /* execv(2) with nothing left behind. Returns only when that failed. */
 void self_exec(const struct self *self, const char *path, struct ota_error *err);

@@ -824,8 +824,10 @@ static void finish_job(struct job *job)
 
 	if (!end_is_told(job))
 		return;
-	if (installer_restarts_self(job->settings->type))
+	if (installer_restarts_self(job->settings->type) && updater->trial) {
 		updater->trial = false;
+		updater_changed(updater);
+	}
 	wave_note_end(&updater->waves, job);
 	if (job->remove_device)
 		gone = strdup(job->offer->device);

@@ -128,6 +128,8 @@ static void on_disconnected(const struct ota_error *why, void *user_data)
 		  was_connected ? "Lost" : "Cannot reach",
 		  session->config->mqtt.host, session->config->mqtt.port,
 		  why ? why->text : "closed");
+	if (session->handler.offline && why)
+		session->handler.offline(why, session->user_data);
 }
 
 static bool handle_online_answer(struct session *session, const char *topic,

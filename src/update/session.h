@@ -22,6 +22,8 @@ struct session;
 struct session_handler {
 	/* Connected, the gateway's topics granted, its version acknowledged. */
 	void (*online)(void *user_data);
+	/* Lost or refused; may be NULL. Borrowed. */
+	void (*offline)(const struct ota_error *why, void *user_data);
 	/* Anything decoded but CLOUD_IGNORE. Borrowed. */
 	void (*message)(const struct cloud_message *message, void *user_data);
 	/* False while a job runs for the module: then no check is sent. */

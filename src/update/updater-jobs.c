@@ -6,6 +6,7 @@
 #include "otad/base/loop.h"
 #include "otad/base/messages.h"
 #include "otad/base/units.h"
+#include "otad/base/version.h"
 
 #include "artifact.h"
 #include "gate.h"
@@ -144,6 +145,27 @@ bool updater_load_jobs(struct updater *updater, struct ota_error *err)
 	return store_each(&updater->store, STORE_JOBS, load_job, updater, err);
 }
 
+/* A package has brought another otad meanwhile, not older than the offer. */
+static bool is_outdated(const struct job *job)
+{
+	const char *running = job->updater->env.self.version;
+
+	return installer_restarts_self(job->settings->type) &&
+	       job->state < JOB_STATE_INSTALLING && job->old_version &&
+	       strcmp(job->old_version, running) != 0 &&
+	       version_compare(job->offer->version, running) <= 0;
+}
+
+static void end_outdated(struct job *job)
+{
+	struct ota_error why;
+
+	ota_fail(&why, OTA_ERROR_DOWNGRADE_REFUSED,
+		 "version %s is not newer than %s, which a package has brought meanwhile",
+		 job->offer->version, job->updater->env.self.version);
+	job_fail(job, &why);
+}
+
 void updater_resume_jobs(struct updater *updater)
 {
 	struct job *next;
@@ -155,7 +177,10 @@ void updater_resume_jobs(struct updater *updater)
 						  .module = job->offer->module },
 			   "Going on with %s %s, %s", job->offer->module,
 			   job->offer->version, job_state_name(job->state));
-		job_resume(job);
+		if (is_outdated(job))
+			end_outdated(job);
+		else
+			job_resume(job);
 	}
 }
 

@@ -35,8 +35,10 @@ struct updater {
 	const struct mqtt_resolver *resolver;
 	void (*exec_self)(void *user_data, const char *path,
 			  struct ota_error *err);
+	void (*changed)(void *user_data);
 	void *user_data;
 	bool launched;
+	char trouble[OTA_ERROR_TEXT_SIZE]; /* why not connected; "": unknown */
 
 	struct store store;
 	struct inventory *inventory;
@@ -131,6 +133,9 @@ void updater_refresh_version(struct updater *updater, const char *device,
 /* What only installers tell, until they are asked again. */
 void updater_carry_versions(const struct inventory *before,
 			    struct inventory *after);
+
+/* updater.c: what updater_status() tells has changed */
+void updater_changed(struct updater *updater);
 
 /* updater-session.c: the cloud, and what restarts the session with it */
 bool updater_make_session(struct updater *updater, struct ota_error *err)

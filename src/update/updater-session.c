@@ -36,6 +36,16 @@ static void on_online(void *user_data)
 		    !job->undoing)
 			installation_online(job->installation);
 	}
+	updater->trouble[0] = '\0';
+	updater_changed(updater);
+}
+
+static void on_offline(const struct ota_error *why, void *user_data)
+{
+	struct updater *updater = user_data;
+
+	snprintf(updater->trouble, sizeof(updater->trouble), "%s", why->text);
+	updater_changed(updater);
 }
 
 static void reply(struct updater *updater, const struct cloud_message *message,
@@ -156,6 +166,7 @@ static int64_t last_update_ms(const char *device, const char *module,
 
 static const struct session_handler session_handler = {
 	.online = on_online,
+	.offline = on_offline,
 	.message = on_message,
 	.wants_check = wants_check,
 	.was_interrupted = was_interrupted,

@@ -21,6 +21,12 @@
 /* A failed download may be offered again; after a week nobody means it. */
 #define ARTIFACT_MAX_AGE_MS (7 * 24 * 3600 * 1000ULL)
 
+void updater_changed(struct updater *updater)
+{
+	if (updater->changed)
+		updater->changed(updater->user_data);
+}
+
 /* ---- hold ---- */
 
 static bool save_hold(const struct updater *updater, int64_t until_ms,
@@ -79,6 +85,7 @@ bool updater_hold(struct updater *updater, int64_t until_ms, const char *reason,
 		  updater->hold_reason ? ": " : "",
 		  updater->hold_reason ? updater->hold_reason : "");
 	updater_wake_jobs(updater);
+	updater_changed(updater);
 	return true;
 }
 
@@ -100,6 +107,7 @@ bool updater_release(struct updater *updater, struct ota_error *err)
 	log_write(LOG_LEVEL_NOTICE, &message_released, NULL,
 		  "Updates go on again");
 	updater_wake_jobs(updater);
+	updater_changed(updater);
 	return true;
 }
 
@@ -189,6 +197,7 @@ struct updater *updater_new(const struct updater_options *options,
 	updater->fetcher = options->fetcher;
 	updater->resolver = options->resolver;
 	updater->exec_self = options->exec_self;
+	updater->changed = options->changed;
 	updater->user_data = options->user_data;
 	updater->launched = options->launched;
 	updater->started_ms = loop_now_ms(options->loop);
@@ -272,6 +281,7 @@ void updater_status(const struct updater *updater, struct updater_status *ret)
 		.connected_ms = updater->session ?
 					session_changed_ms(updater->session) :
 					0,
+		.trouble = updater->trouble[0] ? updater->trouble : NULL,
 		.held = updater->held,
 		.hold_reason = updater->hold_reason,
 		.hold_until_ms = updater->hold_until_ms,

@@ -30,7 +30,7 @@ class Place:
         self.build = world.build
         self.state = world.folder / "state"
         self.bin = self.state / "bin"
-        self.bin.mkdir(parents=True)
+        self.bin.mkdir(parents=True, exist_ok=True)
         self.target = self.bin / "otad"
         self.backup = self.bin / "otad.old"
         self.factory = world.folder / "factory"
@@ -626,6 +626,107 @@ def test_a_deadline_without_a_state_directory_fails(world):
     place = Place(world)
     shutil.rmtree(place.state)
     expect_equal(place.launch("--deadline").returncode, 1, "exit status")
+
+
+# ---- the packaged and the self-updated one ----
+
+def versioned(number):
+    """An otad that says which one ran, or its version when asked."""
+    return (f'#!/bin/sh\n[ "$1" = --version ] && echo "otad {number}" && exit\n'
+            f'echo {number}\n').encode()
+
+
+def package(place, number, data=None):
+    """A package puts another factory version in place: another file."""
+    place.write(place.factory, versioned(number) if data is None else data)
+
+
+def updated(world, factory="1.0.0", new="1.1.0"):
+    """Self-updated once, the package known from an earlier start."""
+    place = Place(world)
+    package(place, factory)
+    place.runs(factory)
+    place.install(new=versioned(new), old=versioned(factory))
+    place.runs(new)
+    return place
+
+
+def test_a_newer_package_passes_over_the_self_updated_otad(world):
+    place = updated(world)
+    package(place, "1.2.0")
+    result = place.runs("1.2.0")
+    expect("1.2.0 as packaged is newer than 1.1.0" in result.stderr,
+           result.stderr)
+    expect_equal(place.runs("1.2.0").stderr, "", "said once more")
+
+
+def test_an_older_package_leaves_the_self_updated_otad_and_says_so(world):
+    place = updated(world, "1.0.0", "1.10.0")
+    package(place, "1.9.0")
+    result = place.runs("1.10.0")
+    expect("1.10.0" in result.stderr and "1.9.0 as packaged" in result.stderr,
+           result.stderr)
+    expect_equal(place.runs("1.10.0").stderr, "", "said once more")
+
+
+def test_the_same_version_as_packaged_changes_nothing(world):
+    place = updated(world)
+    package(place, "1.1.0")
+    place.runs("1.1.0")
+    expect_equal(place.target.read_bytes(), versioned("1.1.0"), "target")
+
+
+def test_a_self_update_after_the_package_runs_be_it_older(world):
+    place = updated(world)
+    package(place, "1.2.0")
+    place.runs("1.2.0")
+    place.install(new=versioned("1.1.5"), old=versioned("1.2.0"))
+    place.runs("1.1.5")
+    place.runs("1.1.5")
+
+
+def test_a_trial_goes_on_whatever_the_package_brings(world):
+    place = updated(world)
+    place.mark(STARTS="1", VERSION="1.1.0")
+    package(place, "1.2.0")
+    place.runs("1.1.0")
+    place.trial.unlink()  # confirmed
+    place.runs("1.2.0")
+
+
+def test_a_self_updated_otad_without_a_version_is_passed_over(world):
+    for mute in (b"#!/bin/sh\nexit 127\n", b"#!/bin/sh\necho otad ../x\n",
+                 b"#!/bin/sh\necho\n", b"#!/bin/sh\nkill -9 $$\n"):
+        with_mute = updated(world)
+        with_mute.write(with_mute.target, mute)
+        package(with_mute, "1.2.0")
+        result = with_mute.runs("1.2.0")
+        expect("tells no version" in result.stderr, result.stderr)
+        shutil.rmtree(with_mute.state)
+
+
+def test_a_package_without_a_version_passes_over_nothing(world):
+    place = updated(world)
+    package(place, None, b"#!/bin/sh\nexit 1\n")
+    place.runs("1.1.0")
+
+
+def test_which_says_it_and_starts_nothing(world):
+    place = updated(world)
+    package(place, "1.2.0")
+    told = place.launch("--which").stdout
+    expect_equal(told, f"{place.factory} 1.2.0 (packaged; self-updated: 1.1.0)\n",
+                 "a newer package")
+    package(place, "1.0.5")
+    told = place.launch("--which").stdout
+    expect_equal(told, f"{place.target} 1.1.0 (self-updated; packaged: 1.0.5)\n",
+                 "an older package")
+    place.mark()
+    expect("on trial" in place.launch("--which").stdout, "a trial")
+    expect_equal(place.marker()["STARTS"], "1", "starts counted")
+    place.trial.unlink()
+    place.target.unlink()
+    expect("there is no other" in place.launch("--which").stdout, "no other")
 
 
 if __name__ == "__main__":

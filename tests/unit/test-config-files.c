@@ -40,6 +40,27 @@ static void a_missing_file_says_what_to_do(void **state)
 		       "or give --config");
 }
 
+static void nobody_has_said_who_we_are(void **state)
+{
+	struct config_fixture *fx = *state;
+
+	assert_null(fixture_load_text(fx, "[Cloud]\n[Mqtt]\nPort=1883\n"));
+	assert_true(fx->report.unconfigured);
+	assert_null(fixture_load_text(fx, "# nothing\n"));
+	assert_true(fx->report.unconfigured);
+	/* One of the two, or another mistake: somebody has begun. */
+	assert_null(fixture_load_text(fx, TEST_CLOUD));
+	assert_false(fx->report.unconfigured);
+	assert_null(fixture_load_text(fx, "[Mqtt]\nHost=broker.example\n"));
+	assert_false(fx->report.unconfigured);
+	assert_null(fixture_load_text(fx, "[Clout]\n"));
+	assert_false(fx->report.unconfigured);
+	config_unref(fixture_must_load(fx, TEST_MINIMUM));
+	assert_false(fx->report.unconfigured);
+	assert_null(fixture_load(fx, "missing.conf"));
+	assert_false(fx->report.unconfigured);
+}
+
 static void a_folder_is_no_file(void **state)
 {
 	struct config_fixture *fx = *state;
@@ -289,6 +310,7 @@ int main(void)
 					config_fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_missing_file_says_what_to_do),
+		TEST(nobody_has_said_who_we_are),
 		TEST(a_folder_is_no_file),
 		TEST(a_file_of_more_than_a_megabyte_is_refused),
 		TEST(later_drop_ins_win),

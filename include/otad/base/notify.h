@@ -4,6 +4,10 @@
 
 #include "otad/base/cleanup.h"
 
+#include <stdbool.h>
+
+/* One has started us and waits for notify_ready(). */
+bool notify_is_supervised(void);
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);

@@ -136,6 +136,9 @@ struct config_problem {
 struct config_report {
 	struct config_problem *problems; /* by file, then line */
 	size_t n_problems;
+	/* Nobody has said yet who we are: all there is to say against it is that
+	 * there is neither Platform= nor Host=. As freshly installed. */
+	bool unconfigured;
 };
 /* Filled by config_load() in any case. */
 void config_report_done(struct config_report *report);

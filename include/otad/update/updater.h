@@ -32,6 +32,9 @@ struct updater_options {
 	 * with `err` filled. */
 	void (*exec_self)(void *user_data, const char *path,
 			  struct ota_error *err);
+	/* May be NULL. What updater_status() tells of the connection, of a hold
+	 * or of the trial has changed; jobs have listeners. */
+	void (*changed)(void *user_data);
 	void *user_data;
 };
 
@@ -95,6 +98,7 @@ struct updater_status {
 	const char *platform; /* NULL: none configured */
 	bool connected;	      /* and subscribed */
 	int64_t connected_ms; /* wall time of the last change of it */
+	const char *trouble;  /* why not connected; NULL: none known. Borrowed */
 	bool held;
 	const char *hold_reason; /* NULL: none */
 	int64_t hold_until_ms;	 /* 0: until released */
