@@ -109,7 +109,7 @@ class Broker:
             "per_listener_settings true\n"
             "persistence true\n"
             f"persistence_location {self.folder}/\n"
-            f"autosave_interval 1\nmax_queued_messages 0\n{user}"
+            f"autosave_interval 1\nmax_queued_messages 100000\n{user}"
             f"listener {self.port} 127.0.0.1\n"
             "allow_anonymous true\n" + self.settings)
         self._run(config)
