@@ -138,8 +138,8 @@ class Broker:
         self.witness = subprocess.Popen(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port),
              "-q", "1", "-F", "%j", "-t", "#", "-t", "$ota/#",
-             "-t", "$gateway/#", *(["-c", "-i", "witness"] if self.lasting
-                                   else [])],
+             "-t", "$gateway/#", "-t", "$thing/#",
+             *(["-c", "-i", "witness"] if self.lasting else [])],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             bufsize=1)
         threading.Thread(target=self._read, args=(self.witness,),
