@@ -57,6 +57,13 @@ def md5(data):
     return hashlib.md5(data).hexdigest()
 
 
+def replace(path, data):
+    """At once: whoever is reading the file goes on with the old one."""
+    half = path.with_name(path.name + ".half")
+    half.write_bytes(data)
+    half.rename(path)
+
+
 def stop(process, signal_number=signal.SIGTERM, deadline_s=15):
     if process is None or process.poll() is not None:
         return
@@ -271,7 +278,7 @@ http {{
             return s.connect_ex(("127.0.0.1", self.port)) == 0
 
     def put(self, name, data):
-        (self.files / name).write_bytes(data)
+        replace(self.files / name, data)
         scheme = "https" if self.tls else "http"
         return f"{scheme}://127.0.0.1:{self.port}/{name}"
 
@@ -317,7 +324,7 @@ class FaultServer:
         return f"{'https' if self.cert else 'http'}://127.0.0.1:{self.port}/{name}"
 
     def put(self, name, data):
-        (self.files / name).write_bytes(data)
+        replace(self.files / name, data)
         return self.url(name)
 
     def _control(self, method, path, body=None):
