@@ -6,6 +6,7 @@ A test is a function whose name begins with "test_"; it gets a Lab.
 """
 
 import concurrent.futures
+import multiprocessing
 import sys
 import time
 import traceback
@@ -59,14 +60,19 @@ def _run(number, name, function, build):
 
 
 def main(module, at_once=1):
-    """`at_once`: how many run side by side; for tests that mostly wait."""
+    """`at_once`: how many run side by side; for tests that mostly wait.
+
+    Each in a process: what one thread writes and another's child still holds
+    open cannot be executed (ETXTBSY).
+    """
     build, wanted = sys.argv[1], sys.argv[2:]
     tests = [(name, function) for name, function in vars(module).items()
              if name.startswith("test_") and callable(function) and
              (not wanted or name in wanted)]
     print(f"1..{len(tests)}", flush=True)
     good = bool(tests)
-    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+            at_once, multiprocessing.get_context("fork")) as pool:
         runs = [pool.submit(_run, i, name[5:].replace("_", " "), function, build)
                 for i, (name, function) in enumerate(tests, 1)]
         for run in runs:
