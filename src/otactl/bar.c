@@ -18,7 +18,7 @@
 #define MAX_BAR_COLUMNS 40
 #define PERCENT_COLUMNS 5 /* "  42%" */
 #define SPEED_COLUMNS 12  /* " 999.9 KiB/s" */
-#define LEFT_COLUMNS 9	  /* " 12:34:56" */
+#define LEFT_COLUMNS 14	  /* " 12:34:56 left" */
 
 static unsigned name_columns(unsigned columns)
 {
@@ -71,10 +71,8 @@ static void put_time_left(FILE *out, struct json_object *job)
 	char clock[CTL_SHORT_TEXT];
 	uint64_t seconds;
 
-	fprintf(out, " %8s",
-		ctl_job_time_left(job, &seconds) ?
-			ctl_format_clock(seconds, clock) :
-			"");
+	if (ctl_job_time_left(job, &seconds))
+		fprintf(out, " %8s left", ctl_format_clock(seconds, clock));
 }
 
 static void put_line(FILE *out, struct json_object *job, const char *name,

@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,57 +29,78 @@ static struct json_object *list_modules(const struct ctl *ctl,
 	return NULL;
 }
 
-static void put_connection(struct json_object *status)
+/* The labels of the summary, with the gap behind them. */
+#define LABEL_COLUMNS 9
+
+/* One line of the summary, or more on a narrow terminal. */
+OTA_PRINTF(4, 5)
+static void put_fact(const struct ctl *ctl, const char *label,
+		     enum ctl_colour colour, const char *format, ...)
 {
-	OTA_CLEANUP(freep) char *platform = ctl_clean(ctl_field(status, "platform"));
+	OTA_CLEANUP(freep) char *raw = NULL;
+	OTA_CLEANUP(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&raw, format, args) < 0)
+		raw = NULL;
+	va_end(args);
+	text = raw ? ctl_clean(raw) : NULL;
+	ctl_put_padded(stdout, label, LABEL_COLUMNS);
+	fputs(ctl_colour(&ctl->screen, colour), stdout);
+	ctl_put_hanging(stdout, text ? text : "(out of memory)", LABEL_COLUMNS,
+			ctl->screen.columns);
+	fputs(ctl_colour_end(&ctl->screen, colour), stdout);
+}
+
+static void put_connection(const struct ctl *ctl, struct json_object *status)
+{
+	const char *platform = ctl_field(status, "platform");
+	bool connected = json_get_bool(status, "connected", false);
 	int64_t changed_ms = json_get_int(status, "connection_changed_ms", 0);
 	char time[CTL_SHORT_TEXT];
 
-	if (!platform || !*platform)
-		printf("no cloud is configured");
-	else if (json_get_bool(status, "connected", false))
-		printf("connected to %s", platform);
+	if (!*platform)
+		put_fact(ctl, "cloud", CTL_COLOUR_WAITING, "none is configured");
 	else
-		printf("not connected to %s", platform);
-	if (platform && *platform && changed_ms != 0)
-		printf(" since %s", ctl_format_time(changed_ms, time));
-	printf("\n");
+		put_fact(ctl, "cloud",
+			 connected ? CTL_COLOUR_GOOD : CTL_COLOUR_WAITING,
+			 "%sconnected to %s%s%s", connected ? "" : "not ",
+			 platform, changed_ms != 0 ? " since " : "",
+			 changed_ms != 0 ? ctl_format_time(changed_ms, time) : "");
 }
 
 static void put_hold(const struct ctl *ctl, struct json_object *status)
 {
-	OTA_CLEANUP(freep) char *reason = ctl_clean(ctl_field(status, "hold_reason"));
+	const char *reason = ctl_field(status, "hold_reason");
 	int64_t until_ms = json_get_int(status, "hold_until_ms", 0);
 	char time[CTL_SHORT_TEXT];
 
-	if (!json_get_bool(status, "held", false)) {
-		printf("updates  %s\n", json_get_bool(status, "automatic", true) ?
-						"start by themselves" :
-						"start by 'otactl install'");
-		return;
-	}
-	printf("updates  %sheld until %s%s%s%s\n",
-	       ctl_colour(&ctl->screen, CTL_COLOUR_WAITING),
-	       until_ms ? ctl_format_time(until_ms, time) : "'otactl release'",
-	       reason && *reason ? ": " : "", reason ? reason : "",
-	       ctl_colour_end(&ctl->screen, CTL_COLOUR_WAITING));
+	if (json_get_bool(status, "held", false))
+		put_fact(ctl, "updates", CTL_COLOUR_WAITING, "held until %s%s%s",
+			 until_ms ? ctl_format_time(until_ms, time) :
+				    "'otactl release'",
+			 *reason ? ": " : "", reason);
+	else if (json_get_bool(status, "automatic", true))
+		put_fact(ctl, "updates", CTL_COLOUR_NONE, "start by themselves");
+	else
+		put_fact(ctl, "updates", CTL_COLOUR_NONE,
+			 "start by 'otactl install'");
 }
 
 static void put_summary(const struct ctl *ctl, struct json_object *status)
 {
-	OTA_CLEANUP(freep) char *version = ctl_clean(ctl_field(status, "version"));
 	int64_t reports = json_get_int(status, "reports_waiting", 0);
+	bool trial = json_get_bool(status, "trial", false);
 
-	printf("otad     %s%s\n", version ? version : "",
-	       json_get_bool(status, "trial", false) ?
-		       ", on trial: not confirmed yet" :
-		       "");
-	printf("cloud    ");
-	put_connection(status);
+	put_fact(ctl, "otad", trial ? CTL_COLOUR_BUSY : CTL_COLOUR_NONE, "%s%s",
+		 ctl_field(status, "version"),
+		 trial ? ", on trial: not confirmed yet" : "");
+	put_connection(ctl, status);
 	put_hold(ctl, status);
 	if (reports > 0)
-		printf("reports  %lld not acknowledged by the cloud yet\n",
-		       (long long)reports);
+		put_fact(ctl, "reports", CTL_COLOUR_WAITING,
+			 "%" PRId64 " not acknowledged by the cloud yet", reports);
 	printf("\n");
 }
 

@@ -2,11 +2,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "text.h"
 
 #define GAP_COLUMNS 2
 #define NOTE_INDENT 4
+#define NOTHING "-"
 
 struct row {
 	char **cells;
@@ -76,7 +78,7 @@ static bool fill(struct row *row, size_t n_columns, const char *const *texts,
 	if (!row->cells)
 		return false;
 	for (size_t i = 0; i < n_columns; i++) {
-		row->cells[i] = ctl_clean(texts[i] && *texts[i] ? texts[i] : "-");
+		row->cells[i] = ctl_clean(texts[i] && *texts[i] ? texts[i] : NOTHING);
 		if (!row->cells[i])
 			return false;
 	}
@@ -112,22 +114,75 @@ static unsigned column_width(const struct ctl_table *table, size_t column)
 	return width;
 }
 
-static void print_cells(const struct ctl_table *table, const unsigned *widths,
-			char *const *cells)
+/* How a table is laid out on its screen. */
+struct layout {
+	unsigned *widths;
+	unsigned used; /* by all columns but the last */
+	/* On a narrow terminal the last one has lines of its own. */
+	bool last_below;
+};
+
+static void print_cells(const struct ctl_table *table,
+			const struct layout *layout, char *const *cells)
 {
-	for (size_t i = 0; i + 1 < table->n_columns; i++)
-		ctl_put_padded(stdout, cells[i], widths[i] + GAP_COLUMNS);
+	size_t n = table->n_columns - 1;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_end = layout->last_below && i + 1 == n;
+
+		ctl_put_padded(stdout, cells[i],
+			       is_end ? 0 : layout->widths[i] + GAP_COLUMNS);
+	}
 }
 
-static void print_row(const struct ctl_table *table, const unsigned *widths,
+static void print_last(const struct layout *layout, const char *text,
+		       const struct ctl_screen *screen)
+{
+	if (!layout->last_below) {
+		ctl_put_hanging(stdout, text, layout->used, screen->columns);
+		return;
+	}
+	putchar('\n');
+	if (strcmp(text, NOTHING) != 0)
+		ctl_put_wrapped(stdout, text, NOTE_INDENT, screen->columns);
+}
+
+static void print_row(const struct ctl_table *table, const struct layout *layout,
 		      const struct row *row, const struct ctl_screen *screen)
 {
-	print_cells(table, widths, row->cells);
-	printf("%s%s%s\n", ctl_colour(screen, row->colour),
-	       row->cells[table->n_columns - 1],
-	       ctl_colour_end(screen, row->colour));
+	print_cells(table, layout, row->cells);
+	fputs(ctl_colour(screen, row->colour), stdout);
+	print_last(layout, row->cells[table->n_columns - 1], screen);
+	fputs(ctl_colour_end(screen, row->colour), stdout);
 	if (row->note)
 		ctl_put_wrapped(stdout, row->note, NOTE_INDENT, screen->columns);
+}
+
+static void print_titles(const struct ctl_table *table,
+			 const struct layout *layout,
+			 const struct ctl_screen *screen)
+{
+	fputs(ctl_colour(screen, CTL_COLOUR_BOLD), stdout);
+	print_cells(table, layout, (char *const *)table->titles);
+	printf("%s%s\n",
+	       layout->last_below ? "" : table->titles[table->n_columns - 1],
+	       ctl_colour_end(screen, CTL_COLOUR_BOLD));
+}
+
+static void measure(const struct ctl_table *table,
+		    const struct ctl_screen *screen, struct layout *layout)
+{
+	size_t last = table->n_columns - 1;
+
+	for (size_t i = 0; i <= last; i++) {
+		layout->widths[i] = column_width(table, i);
+		if (i < last)
+			layout->used += layout->widths[i] + GAP_COLUMNS;
+	}
+	layout->last_below =
+		screen->columns > 0 &&
+		layout->used + layout->widths[last] > screen->columns &&
+		layout->used + CTL_MIN_ROOM >= screen->columns;
 }
 
 bool ctl_table_print(const struct ctl_table *table,
@@ -135,16 +190,13 @@ bool ctl_table_print(const struct ctl_table *table,
 {
 	OTA_CLEANUP(freep) unsigned *widths =
 		calloc(table->n_columns, sizeof(*widths));
+	struct layout layout = { .widths = widths };
 
 	if (!widths || table->out_of_memory)
 		return false;
-	for (size_t i = 0; i < table->n_columns; i++)
-		widths[i] = column_width(table, i);
-	fputs(ctl_colour(screen, CTL_COLOUR_BOLD), stdout);
-	print_cells(table, widths, (char *const *)table->titles);
-	printf("%s%s\n", table->titles[table->n_columns - 1],
-	       ctl_colour_end(screen, CTL_COLOUR_BOLD));
+	measure(table, screen, &layout);
+	print_titles(table, &layout, screen);
 	for (size_t i = 0; i < table->n_rows; i++)
-		print_row(table, widths, &table->rows[i], screen);
+		print_row(table, &layout, &table->rows[i], screen);
 	return true;
 }

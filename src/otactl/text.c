@@ -144,19 +144,29 @@ static size_t line_bytes(const char *text, unsigned columns)
 	return end > 0 ? end : fits;
 }
 
-void ctl_put_wrapped(FILE *out, const char *text, unsigned indent,
+void ctl_put_hanging(FILE *out, const char *text, unsigned indent,
 		     unsigned columns)
 {
 	/* Too narrow to break sensibly: the terminal may do it. */
-	unsigned room = columns > indent + 20 ? columns - indent : UINT32_MAX;
+	unsigned room = columns > indent + CTL_MIN_ROOM ? columns - indent :
+							  UINT32_MAX;
+	int margin = 0;
 
 	do {
 		size_t length = line_bytes(text, room);
 
-		fprintf(out, "%*s%.*s\n", (int)indent, "", (int)length, text);
+		fprintf(out, "%*s%.*s\n", margin, "", (int)length, text);
 		text += length;
 		text += strspn(text, " ");
+		margin = (int)indent;
 	} while (*text);
+}
+
+void ctl_put_wrapped(FILE *out, const char *text, unsigned indent,
+		     unsigned columns)
+{
+	fprintf(out, "%*s", (int)indent, "");
+	ctl_put_hanging(out, text, indent, columns);
 }
 
 const char *ctl_format_size(uint64_t bytes, char *buffer)

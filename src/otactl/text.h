@@ -20,10 +20,15 @@ unsigned ctl_columns(const char *text);
 void ctl_put_padded(FILE *out, const char *text, unsigned columns);
 /* At most `columns` of it, with "~" for what is cut. Owned, or NULL. */
 char *ctl_fit(const char *text, unsigned columns) OTA_MUST_CHECK;
+/* Less is not worth a line of its own. */
+#define CTL_MIN_ROOM 20
 /*
  * Writes `text` in lines of at most `columns` (0: no limit), broken at spaces,
- * each behind `indent` spaces.
+ * each behind `indent` columns; those of the first line are taken already.
  */
+void ctl_put_hanging(FILE *out, const char *text, unsigned indent,
+		     unsigned columns);
+/* The same, behind `indent` spaces in the first line, too. */
 void ctl_put_wrapped(FILE *out, const char *text, unsigned indent,
 		     unsigned columns);
 

@@ -257,13 +257,13 @@ static void a_bar_fills_with_its_percentage(void **state)
 {
 	assert_string_equal(bar(BAR_JOB "\"progress_percent\":0}", 80),
 			    "app 1                downloading "
-			    "[>                  ]   0%   1.0 MiB/s     1:04");
+			    "[>             ]   0%   1.0 MiB/s     1:04 left");
 	assert_string_equal(bar(BAR_JOB "\"progress_percent\":50}", 80),
 			    "app 1                downloading "
-			    "[=========>         ]  50%   1.0 MiB/s     1:04");
+			    "[=======>      ]  50%   1.0 MiB/s     1:04 left");
 	assert_string_equal(bar(BAR_JOB "\"progress_percent\":100}", 80),
 			    "app 1                downloading "
-			    "[===================] 100%   1.0 MiB/s     1:04");
+			    "[==============] 100%   1.0 MiB/s     1:04 left");
 	assert_string_equal(bar(BAR_JOB "\"progress_percent\":12345}", 80),
 			    bar(BAR_JOB "\"progress_percent\":100}", 80));
 }

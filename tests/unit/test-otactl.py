@@ -505,6 +505,22 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
         self.assertLessEqual(max(map(len, out.splitlines())), 60)
         self.assertGreater(out.count("\r\n    word"), 4)
 
+    def test_a_narrow_terminal_breaks_no_line(self):
+        self.add_chinese()
+        self.otad.tell("status", version="1.0.0", held=True,
+                       reason="inventory night " * 4)
+        self.otad.job(state="failed", error="internal", message="word " * 20)
+        for width in (50, 60, 80):
+            for command in (["status"], ["modules"], ["device", "list"]):
+                _, out, _ = self.start(*command, size=(24, width),
+                                       NO_COLOR="1").end()
+                widest = max(columns(line) for line in out.splitlines())
+                self.assertLessEqual(widest, width, out)
+        _, out, _ = self.start("status", size=(24, 40), NO_COLOR="1").end()
+        self.assertRegex(out, r"\r\nupdates  held until 'otactl release':\r\n"
+                         r"         inventory night")
+        self.assertRegex(out, r"\r\napp +\S+ +\S+\r\n    failed ")
+
     # ---- watching ----
 
     def test_watch_writes_one_line_per_change(self):
@@ -554,7 +570,7 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
         self.otad.job()
         bar = running.wait_for(
             r"\rapp 1\.2\.0 +downloading \[(=+)>( +)\]  42% +512\.0 KiB/s"
-            r" +0:06\x1b\[K\r\n")
+            r" +0:06 left\x1b\[K\r\n")
         filled, empty = len(bar.group(1)), len(bar.group(2))
         width = filled + 1 + empty
         self.assertAlmostEqual(filled, 0.42 * width, delta=1)
