@@ -69,6 +69,7 @@ static const struct job_rule rules[] = {
 	RULE(BACKING_UP, FAILED, always, end_job, FAILED),
 
 	RULE(INSTALLING, INSTALLED, is_forward, start_restart, RESTARTING),
+	RULE(INSTALLING, AWAY, is_untouched, wait_for_return, VERIFYING),
 	RULE(INSTALLING, FAILED, is_untouched, end_job, FAILED),
 	RULE(INSTALLING, FAILED, has_swapped, start_undo, INSTALLING),
 	RULE(INSTALLING, FAILED, is_undoing, retry_undo, INSTALLING),
@@ -102,6 +103,7 @@ const char *job_event_name(enum job_event event)
 		[JOB_EVENT_VERIFIED] = "verified",
 		[JOB_EVENT_LOST] = "lost",
 		[JOB_EVENT_BACKED_UP] = "backed up",
+		[JOB_EVENT_AWAY] = "away",
 		[JOB_EVENT_INSTALLED] = "installed",
 		[JOB_EVENT_RESTARTED] = "restarted",
 		[JOB_EVENT_CONFIRMED] = "confirmed",
@@ -122,8 +124,9 @@ uint64_t job_deadline_ms(const struct job *job, enum job_state state)
 		return DOWNLOAD_DEADLINE_MS;
 	case JOB_STATE_VERIFYING:
 		/* Each of those before it ends by a deadline of its own. */
-		return job->gate_waiting ? GATE_DEADLINE_MS :
-					   VERIFY_DEADLINE_MS;
+		return job->gate_waiting || job->away_attempts > 0 ?
+			       GATE_DEADLINE_MS :
+			       VERIFY_DEADLINE_MS;
 	case JOB_STATE_BACKING_UP:
 		return COPY_DEADLINE_MS;
 	case JOB_STATE_INSTALLING:
@@ -200,14 +203,20 @@ void job_arm_deadline(struct job *job)
 	loop_timer_set(job->deadline, deadline_ms(job));
 }
 
+void job_retry_after(struct job *job, uint64_t delay_ms,
+		     void (*fn)(struct job *job))
+{
+	job->retry_fn = fn;
+	loop_timer_set(job->retry, delay_ms);
+}
+
 void job_retry_later(struct job *job, unsigned attempt,
 		     void (*fn)(struct job *job))
 {
 	uint64_t delay_ms = RETRY_FIRST_MS << (attempt < 16 ? attempt : 16);
 
-	job->retry_fn = fn;
-	loop_timer_set(job->retry,
-		       delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
+	job_retry_after(job, delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS,
+			fn);
 }
 
 static void enter(struct job *job, const struct job_rule *rule);
@@ -255,6 +264,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 
 	loop_timer_set(job->retry, LOOP_NEVER);
 	job->unrecorded = NULL;
+	job->to_resume = false;
 	job->state = rule->next;
 	if (rule->action == start_undo)
 		job->undoing = true;

@@ -436,10 +436,9 @@ static bool cancel_jobs(struct updater *updater, const char *device)
 	bool any = false;
 
 	ota_fail(&why, OTA_ERROR_CANCELLED, "its device was removed");
-	for (struct job *job = updater->jobs; job; job = next) {
-		next = job->next;
-		if (strcmp(job->offer->device, device) != 0)
-			continue;
+	for (struct job *job = updater_find_jobs(updater, device); job;
+	     job = next) {
+		next = job->same_device;
 		any = true;
 		job->remove_device = true;
 		job_fail(job, &why);
