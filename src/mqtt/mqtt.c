@@ -343,10 +343,15 @@ static void name_client(struct mqtt *mqtt)
 
 void mqtt_set_timing(struct mqtt *mqtt, const struct mqtt_timing *timing)
 {
+	uint64_t spread_ms = mqtt->options.reconnect_spread_ms;
+
 	mqtt->timing = *timing;
+	/* After a long outage, too, they take that long to come back. */
 	mqtt->backoff = (struct backoff){
 		.min_ms = timing->backoff_min_ms,
-		.max_ms = timing->backoff_max_ms,
+		.max_ms = spread_ms > timing->backoff_max_ms ?
+				  spread_ms :
+				  timing->backoff_max_ms,
 	};
 }
 

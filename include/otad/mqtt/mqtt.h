@@ -50,7 +50,8 @@ struct mqtt_options {
 	uint64_t keep_alive_ms;
 	bool clean_session;
 	/* After the loss of a connection the first wait is longer by a random
-	 * part of this; the broker may have lost everybody else, too. */
+	 * part of this, and no wait's limit is shorter: the broker may have
+	 * lost everybody else, too. */
 	uint64_t reconnect_spread_ms;
 };
 
