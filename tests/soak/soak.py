@@ -38,7 +38,8 @@ REPEAT_S = 10
 STATES = ("downloading", "verifying", "installing", "confirming")
 STATE_DISK = 64 * 1024 * 1024
 WASTE_LIMIT = 0.05  # of the bytes of all artifacts
-GROWTH_UPDATES = 45  # to warm up, and then twice as many to compare
+GROWTH_UPDATES = 120  # to warm up, and then twice as many to compare
+GROWTH_UPDATES_PACED = 45  # where a version is told every two seconds
 # malloc's own unrest: over 900 updates of one process it moved up and down by
 # up to 24, and ended below where it began.
 NOISE_KIB = 48
@@ -506,7 +507,8 @@ class Gateway:
         targets = [t for t in self.platform.targets if t != SELF]
         start = (self.otad.process.pid, self.otad.starts)
         samples = []
-        rounds = GROWTH_UPDATES // len(targets)
+        rounds = (GROWTH_UPDATES_PACED if quiet else GROWTH_UPDATES) // \
+            len(targets)
         for _ in range(3 * rounds):
             for target in targets:
                 self.one(calm=target, told=not quiet)
