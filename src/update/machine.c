@@ -20,10 +20,7 @@
 /* Other modules' trials, and thousands of devices in waves of a few. */
 #define GATE_DEADLINE_MS (30 * DAY_MS)
 #define COPY_DEADLINE_MS HOUR_MS
-/* A file that cannot be written now may be writable soon: half an hour. */
-#define RECORD_ATTEMPTS 35
 #define RETRY_FIRST_MS 1000ULL
-#define RETRY_MAX_MS (60 * 1000ULL)
 
 static bool always(const struct job *job)
 {
@@ -215,7 +212,9 @@ void job_retry_later(struct job *job, unsigned attempt,
 {
 	uint64_t delay_ms = RETRY_FIRST_MS << (attempt < 16 ? attempt : 16);
 
-	job_retry_after(job, delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS,
+	job_retry_after(job,
+			delay_ms < JOB_RETRY_MAX_MS ? delay_ms :
+						      JOB_RETRY_MAX_MS,
 			fn);
 }
 
@@ -275,7 +274,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 			give_up(job, &err);
 			return;
 		}
-		if (job->record_attempts < RECORD_ATTEMPTS) {
+		if (job->record_attempts < JOB_RECORD_ATTEMPTS) {
 			job->state = before;
 			cannot_record(job, rule, &err);
 			return;

@@ -15,6 +15,10 @@
 
 struct job;
 
+/* A state that the disk does not take may be taken soon: half an hour. */
+#define JOB_RECORD_ATTEMPTS 35
+#define JOB_RETRY_MAX_MS (60 * UINT64_C(1000))
+
 enum job_event {
 	JOB_EVENT_ALLOWED,    /* policy lets it start */
 	JOB_EVENT_FETCHED,    /* the artifact is complete */

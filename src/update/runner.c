@@ -22,11 +22,6 @@
 #include "session.h"
 #include "updater-private.h"
 
-/* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
-#define UNDO_ATTEMPTS 10
-/* What an end leaves on the disk beside its report: so often, then without. */
-#define HISTORY_ATTEMPTS 5
-#define FORGET_ATTEMPTS 10
 #define SHOW_GAP_MS 500
 /* How soon and how late a device that was away is tried again, and how often:
  * AwayTimeout= is over long before that. */
@@ -669,6 +664,8 @@ void start_undo(struct job *job)
 	/* The step that failed may hold a child, and half a state. */
 	job->installation = installation_free(job->installation);
 	job->hold_reason = NULL;
+	/* Only its handler can say so; one that hangs is a failed attempt. */
+	job->undo_is_away = false;
 	if (need_installation(job, &err))
 		installation_run(job->installation, INSTALL_ROLL_BACK);
 	else

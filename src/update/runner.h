@@ -12,6 +12,12 @@
 struct job;
 struct offer;
 
+/* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
+#define UNDO_ATTEMPTS 10
+/* What an end leaves on the disk beside its report: so often, then without. */
+#define HISTORY_ATTEMPTS 5
+#define FORGET_ATTEMPTS 10
+
 void wait_for_start(struct job *job); /* available: until policy allows it */
 void start_download(struct job *job);
 void start_verify(struct job *job);
