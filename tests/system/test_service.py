@@ -137,6 +137,30 @@ def test_a_check_by_hand_knows_the_secrets_of_the_service(world):
     expect("mqtt-password" in done.stderr, done.stderr)
 
 
+def test_a_folder_that_the_sandbox_closes_is_named(world):
+    if subprocess.run(["unshare", "--mount", "true"], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        suite.skip("only root may close a folder")
+    web = world.start_fault_server()
+    folder = world.folder / "closed"
+    folder.mkdir()
+    (folder / "app.conf").write_text("old")
+    otad = world.otad(lab.base_config(
+        world.start_broker(), lab.HANQI, MODULE + "[Module app]\nType=config\n"
+        f"Path={folder}/app.conf\nVersion=1.0\n"))
+    otad._command = lambda: [  # pylint: disable=protected-access
+        "unshare", "--mount", "sh", "-ec",
+        f"mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}\n"
+        f"exec {otad.binary}"]
+    otad.start()
+    data = b"new"
+    done = otad.ctl("update", "app", "--url", web.put("app", data), "--version",
+                    "2.0", "--sha256", lab.sha256(data), "--wait", check=False)
+    expect_equal(done.returncode, 1, done.stdout)
+    expect(f"permission: {folder}/app.conf is read-only" in done.stderr and
+           "ReadWritePaths=" in done.stderr, done.stderr)
+
+
 def test_in_a_trial_a_bad_configuration_is_a_bad_start(world):
     _, otad = gateway(world, "[Cloud]\nPlatform=none-such\n" + MODULE)
     (otad.state / "bin").mkdir()
