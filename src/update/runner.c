@@ -928,6 +928,8 @@ static void finish_job(struct job *job)
 		return;
 	if (installer_restarts_self(job->settings->type) && updater->trial) {
 		updater->trial = false;
+		if (updater->session)
+			session_spread(updater->session, true);
 		updater_changed(updater);
 	}
 	wave_note_end(&updater->waves, &updater->store, job);

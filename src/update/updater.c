@@ -241,8 +241,12 @@ struct updater *updater_free(struct updater *updater)
 
 bool updater_start(struct updater *updater, struct ota_error *err)
 {
-	if (!session_start(updater->session,
-			   updater->config->mqtt.connect_spread_ms, err))
+	/* A trial is not confirmed before it is connected. */
+	uint64_t spread_ms = updater->trial ?
+				     0 :
+				     updater->config->mqtt.connect_spread_ms;
+
+	if (!session_start(updater->session, spread_ms, err))
 		return false;
 	updater_resume_jobs(updater);
 	end_own_trial(updater);

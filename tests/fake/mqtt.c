@@ -301,6 +301,10 @@ bool mqtt_start(struct mqtt *client, uint64_t spread_ms, struct ota_error *err)
 	return true;
 }
 
+void mqtt_set_reconnect_spread(struct mqtt *client, uint64_t spread_ms)
+{
+}
+
 void mqtt_stop(struct mqtt *client, uint64_t timeout_ms,
 	       void (*stopped)(void *user_data), void *user_data)
 {

@@ -75,6 +75,22 @@ def test_a_good_version_takes_over_in_the_same_process(world):
     expect_equal(numbers, sorted(numbers), "progress went backwards")
 
 
+def test_a_trial_does_not_wait_for_its_turn_to_connect(world):
+    broker, web, otad = gateway(world)
+    otad.write_config(lab.base_config(
+        broker, lab.HANQI, mqtt="ConnectSpread=1d\nReconnectSpread=1d\n",
+        update="ConfirmTimeout=60s"))
+    mark = broker.mark()
+    otad.process.send_signal(signal.SIGHUP)
+    otad.wait_log("read again")
+    # What is configured already connects at once.
+    broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.0"), mark)
+    new = version(world, "1.0.1")
+    mark = offer(broker, web, "1.0.1", new)
+    broker.wait("completed", lab.is_hanqi_state("completed"), mark)
+    expect_equal(otad.target.read_bytes(), new, "the file in place")
+
+
 def test_without_a_launcher_the_started_file_is_replaced(world):
     broker, web, otad = gateway(world, launched=False, supervise=False)
     pid = otad.process.pid

@@ -86,6 +86,9 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 struct mqtt *mqtt_free(struct mqtt *mqtt);
 OTA_DEFINE_CLEANUP(struct mqtt *, mqtt_free)
 
+/* Instead of the option's, from now on. */
+void mqtt_set_reconnect_spread(struct mqtt *mqtt, uint64_t spread_ms);
+
 /*
  * First connect: at a random moment within `spread_ms`; 0: now. While it waits
  * to reconnect, this sets the wait anew. A stopped connection may be started again.
