@@ -597,11 +597,11 @@ class Soak:
 
 
 def keep_log(world, platform):
-    place = pathlib.Path(f"soak-{platform.name}.log")
+    place = world.build / f"soak-{platform.name}.log"
     log = world.folder / "gateway/otad.log"
     if log.exists():
         place.write_text(log.read_text(errors="replace"))
-        print(f"  the log of that otad: {place.resolve()}", flush=True)
+        print(f"  the log of that otad: {place}", flush=True)
 
 
 COLUMNS = ("updates", "succeeded", "failed", "rolled-back", "kills",
