@@ -446,7 +446,6 @@ static void happen(struct world *world, enum event event)
 static void make_world(struct world *world, bool is_self)
 {
 	void *state;
-	OTA_CLEANUP(freep) char *type = NULL;
 
 	updater_fixture_set_up(&state);
 	*world = (struct world){
