@@ -188,7 +188,8 @@ void reporter_state(struct reporter *reporter, struct job *job,
 {
 	struct report report;
 
-	if (!reporter->session)
+	/* Shown at all, it looks like restarting; each change is told once. */
+	if (!reporter->session || job->state == JOB_STATE_CONFIRMING)
 		return;
 	report = make_report(reporter, job, job->state, version);
 	if (job->state == JOB_STATE_DOWNLOADING) {
@@ -259,27 +260,6 @@ void reporter_reject(struct reporter *reporter,
 void reporter_reply(struct reporter *reporter, const struct report *report)
 {
 	send(reporter, report);
-}
-
-bool reporter_dropped(struct reporter *reporter, const struct offer *offer,
-		      const char *version, const struct ota_error *why,
-		      struct ota_error *err)
-{
-	struct report report = {
-		.event = REPORT_PROGRESS,
-		.device = offer->device,
-		.module = offer->module,
-		.state = JOB_STATE_FAILED,
-		.version = version,
-		.target = offer->version,
-		.error = why->kind,
-		.message = why->text,
-		.ids = &offer->ids,
-	};
-
-	if (!reporter->session)
-		return ota_fail(err, OTA_ERROR_BUSY, "no session just now");
-	return session_report(reporter->session, &report, err);
 }
 
 void reporter_installed(struct reporter *reporter, const struct offer *offer)
