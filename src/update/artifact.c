@@ -1,6 +1,5 @@
 #include "artifact-private.h"
 
-#include <search.h>
 #include <string.h>
 
 #include "otad/base/log.h"
@@ -36,7 +35,6 @@ void artifact_store_configure(struct artifact_store *store,
 
 static void artifact_free(struct artifact *artifact)
 {
-	artifact_stop_telling(artifact);
 	artifact_stop(artifact);
 	hasher_free(artifact->hasher);
 	config_unref(artifact->config);
@@ -46,29 +44,14 @@ static void artifact_free(struct artifact *artifact)
 	free(artifact);
 }
 
-/* By the digest first: it tells most of them apart. */
-static int compare(const void *a, const void *b)
-{
-	const struct artifact *one = a, *other = b;
-	int order = strcmp(one->digest.hex, other->digest.hex);
-
-	return order ? order : strcmp(one->version, other->version);
-}
-
 static void unlink_artifact(struct artifact *artifact)
 {
-	tdelete(artifact, &artifact->store->artifacts, compare);
-	artifact_free(artifact);
-}
+	struct artifact **at = &artifact->store->artifacts;
 
-void artifact_drop_unneeded(struct artifact *artifact)
-{
-	if (artifact->calling || artifact_has_users(artifact))
-		return;
-	/* What nobody waits for is not fetched; a claim keeps the rest. */
-	artifact_stop(artifact);
-	if (artifact->claims == 0)
-		unlink_artifact(artifact);
+	while (*at != artifact)
+		at = &(*at)->next;
+	*at = artifact->next;
+	artifact_free(artifact);
 }
 
 struct artifact_store *artifact_store_free(struct artifact_store *store)
@@ -76,39 +59,77 @@ struct artifact_store *artifact_store_free(struct artifact_store *store)
 	if (!store)
 		return NULL;
 	while (store->artifacts)
-		unlink_artifact(*(struct artifact **)store->artifacts);
-	loop_source_free(store->trim);
+		unlink_artifact(store->artifacts);
 	config_unref(store->config);
 	free(store->dir);
 	free(store);
 	return NULL;
 }
 
+/* By the digest first: it tells most of them apart. */
 static struct artifact *find(const struct artifact_store *store,
 			     const struct offer *offer)
 {
 	const struct digest *digest = offer_digest(offer);
-	struct artifact key = { .version = offer->version };
-	struct artifact **node;
 
-	if (!digest)
-		return NULL;
-	key.digest = *digest;
-	node = tfind(&key, &store->artifacts, compare);
-	return node ? *node : NULL;
+	for (struct artifact *a = digest ? store->artifacts : NULL; a;
+	     a = a->next)
+		if (strcmp(a->digest.hex, digest->hex) == 0 &&
+		    strcmp(a->version, offer->version) == 0)
+			return a;
+	return NULL;
+}
+
+bool artifact_same(const struct offer *a, const struct offer *b)
+{
+	const struct digest *one = offer_digest(a), *other = offer_digest(b);
+
+	return one && other && strcmp(one->hex, other->hex) == 0 &&
+	       strcmp(a->version, b->version) == 0;
 }
 
 bool artifact_store_has(const struct artifact_store *store,
 			const struct offer *offer)
 {
-	const struct artifact *artifact = find(store, offer);
-
-	return artifact && artifact_has_users(artifact);
+	return find(store, offer) != NULL;
 }
 
 unsigned artifact_store_transfers(const struct artifact_store *store)
 {
-	return store->transfers;
+	unsigned count = 0;
+
+	for (struct artifact *a = store->artifacts; a; a = a->next)
+		if (a->fetch)
+			count++;
+	return count;
+}
+
+static struct artifact_user *next_due(const struct artifact *artifact)
+{
+	struct artifact_user *user = artifact->users;
+
+	while (user && !user->due)
+		user = user->next;
+	return user;
+}
+
+/* Whoever is told may let go, free others, and want the same again: that is
+ * for the next telling. */
+void artifact_tell_all(struct artifact *artifact, const struct ota_error *err)
+{
+	struct artifact_user *user;
+
+	for (user = artifact->users; user; user = user->next)
+		user->due = !user->told;
+	artifact->telling = true;
+	while ((user = next_due(artifact))) {
+		user->due = false;
+		user->told = true;
+		user->observer.fetched(user->user_data, err);
+	}
+	artifact->telling = false;
+	if (!artifact->users)
+		unlink_artifact(artifact);
 }
 
 static unsigned algs_of(const struct offer *offer, bool want_sha256)
@@ -122,64 +143,34 @@ static unsigned algs_of(const struct offer *offer, bool want_sha256)
 	return algs;
 }
 
+/* Takes `path`. */
 static struct artifact *artifact_new(struct artifact_store *store,
-				     const struct offer *offer,
+				     const struct offer *offer, char *path,
 				     struct ota_error *err)
 {
 	struct artifact *artifact = calloc(1, sizeof(*artifact));
-	struct artifact **node;
 
 	if (!artifact) {
+		free(path);
 		ota_fail_memory(err, "keeping an artifact");
 		return NULL;
 	}
-	artifact_init_users(artifact);
+	artifact->path = path;
 	artifact->fd = -1;
 	artifact->store = store;
 	artifact->config = config_ref(store->config);
 	artifact->announced_bytes = offer->size_bytes;
 	artifact->digest = *offer_digest(offer);
-	artifact->path = artifact_store_path(store, offer);
 	artifact->url = strdup(offer->url);
 	artifact->version = strdup(offer->version);
-	node = artifact->path && artifact->url && artifact->version ?
-		       tsearch(artifact, &store->artifacts, compare) :
-		       NULL;
-	if (!node) {
+	if (!artifact->url || !artifact->version) {
 		artifact_free(artifact);
 		ota_fail_memory(err, "keeping an artifact");
 		return NULL;
 	}
+	artifact->next = store->artifacts;
+	store->artifacts = artifact;
 	return artifact;
-}
-
-struct artifact *artifact_claim(struct artifact_store *store,
-				const struct offer *offer, struct ota_error *err)
-{
-	struct artifact *artifact = find(store, offer);
-
-	if (!artifact)
-		artifact = artifact_new(store, offer, err);
-	if (artifact)
-		artifact->claims++;
-	return artifact;
-}
-
-struct artifact *artifact_release(struct artifact *artifact)
-{
-	if (!artifact)
-		return NULL;
-	artifact->claims--;
-	artifact_drop_unneeded(artifact);
-	return NULL;
-}
-
-unsigned artifact_store_claims(const struct artifact_store *store,
-			       const struct offer *offer)
-{
-	const struct artifact *artifact = find(store, offer);
-
-	return artifact ? artifact->claims : 0;
 }
 
 static bool take_url(struct artifact *artifact, const char *url,
@@ -194,24 +185,41 @@ static bool take_url(struct artifact *artifact, const char *url,
 	return true;
 }
 
-/* The first one begins; the others find it at whatever it does. */
-static bool begin_or_join(struct artifact *artifact, const struct offer *offer,
-			  bool want_sha256, struct ota_error *err)
+/* One more for an artifact that is here already. */
+static bool join(struct artifact *artifact, const struct offer *offer,
+		 bool want_sha256, struct ota_error *err)
 {
-	bool begins = !artifact_has_users(artifact);
-
 	if (!take_url(artifact, offer->url, err))
 		return false;
-	if (!begins) {
-		artifact->algs |= algs_of(offer, want_sha256);
-		return artifact_go_on(artifact, offer->url, err);
+	artifact->algs |= algs_of(offer, want_sha256);
+	return artifact_go_on(artifact, offer->url, err);
+}
+
+static struct artifact *find_or_begin(struct artifact_store *store,
+				      const struct offer *offer,
+				      bool want_sha256, struct ota_error *err)
+{
+	struct artifact *artifact = find(store, offer);
+	char *path;
+	bool ok;
+
+	if (artifact) {
+		ok = join(artifact, offer, want_sha256, err);
+	} else {
+		path = artifact_store_path(store, offer);
+		if (!path) {
+			ota_fail_memory(err, "wanting an artifact");
+			return NULL;
+		}
+		artifact = artifact_new(store, offer, path, err);
+		if (!artifact)
+			return NULL;
+		artifact->algs = algs_of(offer, want_sha256);
+		ok = artifact_begin(artifact, err);
 	}
-	config_ref(artifact->store->config);
-	config_unref(artifact->config);
-	artifact->config = artifact->store->config;
-	artifact->announced_bytes = offer->size_bytes;
-	artifact->algs = algs_of(offer, want_sha256);
-	return artifact_begin(artifact, err);
+	if (!ok && !artifact->users && !artifact->telling)
+		unlink_artifact(artifact);
+	return ok ? artifact : NULL;
 }
 
 struct artifact_user *artifact_want(struct artifact_store *store,
@@ -220,32 +228,38 @@ struct artifact_user *artifact_want(struct artifact_store *store,
 				    void *user_data, struct ota_error *err)
 {
 	OTA_CLEANUP(freep) struct artifact_user *user = calloc(1, sizeof(*user));
-	struct artifact *artifact = find(store, offer);
+	struct artifact *artifact;
 
 	if (!user) {
 		ota_fail_memory(err, "wanting an artifact");
 		return NULL;
 	}
-	if (!artifact)
-		artifact = artifact_new(store, offer, err);
+	artifact = find_or_begin(store, offer, want_sha256, err);
 	if (!artifact)
 		return NULL;
-	if (!begin_or_join(artifact, offer, want_sha256, err)) {
-		artifact_drop_unneeded(artifact);
-		return NULL;
-	}
+	user->artifact = artifact;
 	user->observer = *observer;
 	user->user_data = user_data;
-	artifact_add_user(artifact, user);
+	user->next = artifact->users;
+	artifact->users = user;
 	return OTA_TAKE(user);
 }
 
 struct artifact_user *artifact_user_free(struct artifact_user *user)
 {
+	struct artifact *artifact;
+	struct artifact_user **at;
+
 	if (!user)
 		return NULL;
-	artifact_remove_user(user);
+	artifact = user->artifact;
+	at = &artifact->users;
+	while (*at != user)
+		at = &(*at)->next;
+	*at = user->next;
 	free(user);
+	if (!artifact->users && !artifact->telling)
+		unlink_artifact(artifact);
 	return NULL;
 }
 

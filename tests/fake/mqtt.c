@@ -92,9 +92,6 @@ void fake_mqtt_hold(bool hold)
 void fake_mqtt_set_reachable(bool reachable)
 {
 	broker.unreachable = !reachable;
-	if (reachable && broker.client && !broker.client->connected &&
-	    !broker.client->stopped)
-		loop_timer_set(broker.client->timer, RETRY_MS);
 }
 
 void fake_mqtt_refuse(const char *text)
@@ -204,9 +201,7 @@ static void lose(struct mqtt *client, const char *text)
 	struct ota_error why = OTA_ERROR_INIT;
 
 	hang_up(client);
-	/* Nothing to try before the broker is there again. */
-	loop_timer_set(client->timer,
-		       broker.unreachable ? LOOP_NEVER : RETRY_MS);
+	loop_timer_set(client->timer, RETRY_MS);
 	ota_fail(&why, OTA_ERROR_NETWORK, "%s", text);
 	client->handler.disconnected(&why, client->user_data);
 }
@@ -299,10 +294,6 @@ bool mqtt_start(struct mqtt *client, uint64_t spread_ms, struct ota_error *err)
 	broker.client = client;
 	loop_timer_set(client->timer, spread_ms);
 	return true;
-}
-
-void mqtt_set_reconnect_spread(struct mqtt *client, uint64_t spread_ms)
-{
 }
 
 void mqtt_stop(struct mqtt *client, uint64_t timeout_ms,

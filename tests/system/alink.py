@@ -1,7 +1,9 @@
 """What the Aliyun-style platforms say and hear: protocols.md, 2.3 and 6.3."""
 
 import lab
+import trace
 from suite import expect, expect_equal
+from trace import One, Some
 
 
 class Device:
@@ -51,26 +53,13 @@ class Device:
         return mark
 
 
-def without_repeats(values):
-    """restarting and confirming show the same number."""
-    return [v for i, v in enumerate(values) if i == 0 or values[i - 1] != v]
-
-
 def check_steps(steps):
     """Those of a whole success: 1, then tens to 90, then the rest, once."""
     expect_equal(steps[0], 1, "first step")
-    expect_equal(without_repeats(steps)[-6:], [90, 95, 96, 98, 99, 100], "end")
+    expect_equal(steps[-6:], [90, 95, 96, 98, 99, 100], "end")
     tens = [s for s in steps[1:] if s <= 90]
     expect(all(s % 10 == 0 for s in tens), f"steps {steps}")
     expect_equal(tens, sorted(set(tens)), "steps")
-
-
-def check_qos(device, since=0):
-    """Results must arrive, the way there need not."""
-    for message in device.said(device.progress, since):
-        step = int(message.payload["params"]["step"])
-        expect_equal(message.qos, 1 if step < 0 or step == 100 else 0,
-                     f"qos of {message.text}")
 
 
 def check_ids(*devices):
@@ -81,6 +70,59 @@ def check_ids(*devices):
     expect(all(isinstance(i, str) and 0 <= int(i) < 1 << 32 for i in ids),
            f"ids {ids}")
     expect_equal(len(set(ids)), len(ids), "different ids")
+
+
+# ---- what the documents have a device say ----
+
+class Script:
+    """The messages of one module's job; `more` are members of its progress."""
+
+    def __init__(self, device, module, numeric=False, **more):
+        self.device = device
+        self.module = module
+        self.numeric = numeric
+        self.more = more
+
+    def version(self, number):
+        return One(self.device.inform, {"id": trace.an_id, "params": {
+            "version": number, "module": self.module}}, 1)
+
+    def step(self, number, desc="", qos=0):
+        """`number` as it stands in `step`, or what says whether it will do."""
+        params = {"step": str(number), "desc": desc, "module": self.module,
+                  **self.more}
+        if callable(number):
+            params["step"] = trace.ten_words
+        if self.numeric:
+            params["progress"] = number
+        return One(self.device.progress, {"id": trace.an_id, "params": params},
+                   qos)
+
+    def failed(self, number, desc):
+        return self.step(number, trace.text_like(desc), 1)
+
+    def check(self, **more):
+        return One(self.device.get, {"id": trace.an_id, "version": "1.0",
+                                     "params": {"module": self.module}, **more},
+                   1)
+
+    def begun(self):
+        return [self.step(1)]
+
+    def on_the_way(self):
+        return [Some(self.step(trace.tens))]
+
+    def loaded(self):
+        return [*self.on_the_way(), self.step(90), self.step(95)]
+
+    def prepared(self):
+        return [self.step(96), self.step(98)]
+
+    def swapped(self):
+        return [self.step(99)]
+
+    def done(self, number):
+        return [self.version(number), self.step(100, qos=1)]
 
 
 def package(version, url, data, **changes):
@@ -111,17 +153,6 @@ def handler(world):
     path.write_text(HANDLER.format(folder=world.folder))
     path.chmod(0o755)
     return path
-
-
-def sick_program(world):
-    """A module whose new version never gets well, and its new version."""
-    path = world.folder / "app"
-    path.write_bytes(open("/bin/true", "rb").read())
-    path.chmod(0o755)
-    module = (f"Type=binary\nPath={path}\nVersion=1.0.0\nRestart=true\n"
-              "HealthPeriod=0s\nHealthCheck=false\n")
-    data = (world.build / "tests/system/version-that-hangs").read_bytes()
-    return module, data, path
 
 
 def wait_sent(web, name, count):

@@ -1,8 +1,10 @@
 """A gateway's world in one temporary folder: broker, HTTP server, otad.
 
 Everything is real: mosquitto, nginx (or the scripted fault server), the built
-otad, otad-launch and otactl. Nothing sleeps to wait: every wait is for an event
-with a deadline. Standard library only.
+otad, otad-launch and otactl. With $OTAD_WITNESS, the folder that scripts/witness
+filled, the broker is aedes and the fault server's files come from express.static:
+independent witnesses of the same tests. Nothing sleeps to wait: every wait is
+for an event with a deadline. Standard library only.
 """
 
 import collections
@@ -27,8 +29,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE_S = 60  # of one wait; generous, since valgrind and sanitizers are slow
 
 
+WITNESS = os.environ.get("OTAD_WITNESS")
+
+
 class Failure(Exception):
     """What was expected and did not come."""
+
+
+class Skip(Exception):
+    """Cannot be tried on this machine, or with these servers; says why."""
 
 
 def free_port():
@@ -87,9 +96,6 @@ def running(command, **options):
                 process.kill()
 
 
-# What base_config() needs to know of a broker.
-Port = collections.namedtuple("Port", "port")
-
 # `at`: when it came, by time.monotonic().
 Message = collections.namedtuple("Message", "topic payload qos text at")
 
@@ -125,12 +131,15 @@ class Broker:
         self._run(config)
         self._watch()
 
-    def _run(self, config):
+    def _command(self, config):
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        return [binary, "-c", str(config)]
+
+    def _run(self, config):
         with open(self.folder / "mosquitto.log", "ab") as log:
-            self.process = subprocess.Popen([binary, "-c", str(config)],
+            self.process = subprocess.Popen(self._command(config),
                                             stdout=log, stderr=log)
-        wait_until("mosquitto listens", self._listens)
+        wait_until("the broker listens", self._listens)
 
     def restart(self):
         """Ends as told, which keeps what it has acknowledged, and comes back."""
@@ -139,7 +148,7 @@ class Broker:
 
     def _listens(self):
         if self.process.poll() is not None:
-            raise Failure("mosquitto ended: " +
+            raise Failure("the broker ended: " +
                           (self.folder / "mosquitto.log").read_text())
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
@@ -151,7 +160,7 @@ class Broker:
              "-t", "$gateway/#", "-t", "$thing/#",
              *(["-c", "-i", "witness"] if self.lasting else [])],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            errors="replace", bufsize=1)
+            bufsize=1)
         threading.Thread(target=self._read, args=(self.witness,),
                          daemon=True).start()
 
@@ -163,10 +172,7 @@ class Broker:
 
     def _read(self, witness):
         for line in witness.stdout:
-            try:
-                seen = json.loads(line)
-            except ValueError:
-                continue  # of a test's own noise, as mosquitto_sub shows it
+            seen = json.loads(line)
             text = seen.get("payload", "")
             try:
                 payload = json.loads(text) if isinstance(text, str) else text
@@ -230,6 +236,28 @@ class Broker:
 
     def kill(self):
         self.stop(signal.SIGKILL)
+
+
+def node(script, *arguments):
+    """The command that runs a script of tests/witness/."""
+    return ["env", f"NODE_PATH={WITNESS}/node_modules", "node",
+            str(ROOT / "tests/witness" / script), *arguments]
+
+
+class Aedes(Broker):
+    """The same, with aedes in mosquitto's place."""
+
+    def __init__(self, folder, port=None, settings="", lasting=False):
+        if settings or lasting:
+            raise Skip("aedes keeps all in memory and has no settings: "
+                       "mosquitto only")
+        super().__init__(folder, port)
+
+    def _command(self, config):
+        return node("broker.js", str(self.port))
+
+    def restart(self):
+        raise Skip("aedes forgets what it has acknowledged: mosquitto only")
 
 
 class Nginx:
@@ -315,13 +343,16 @@ class FaultServer:
         self.process = None
         self.port = None
 
+    def _command(self, *arguments):
+        return [sys.executable, str(ROOT / "tests/support/http_server.py"),
+                *arguments]
+
     def start(self, port=0):
         tls = ["--cert", str(self.cert), "--key", str(self.key)] \
             if self.cert else []
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/support/http_server.py"),
-             "--port", str(port or self.port or 0), "--root", str(self.files),
-             *tls],
+            self._command("--port", str(port or self.port or 0), "--root",
+                          str(self.files), *tls),
             stdout=subprocess.PIPE, text=True, bufsize=1)
         line = self.process.stdout.readline()
         self.port = int(re.search(r"\d+", line)[0])
@@ -346,6 +377,8 @@ class FaultServer:
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
+        if answer.status == 501:
+            raise Skip(f"{text.decode()}: the scripted server only")
         if answer.status >= 300:
             raise Failure(f"fault server: {answer.status} {text!r}")
         return json.loads(text) if text.strip() else None
@@ -363,6 +396,24 @@ class FaultServer:
 
     def kill(self):
         stop(self.process, signal.SIGKILL)
+
+
+class Express(FaultServer):
+    """The same, with express.static serving the files."""
+
+    MODIFIED = 1_770_000_000
+
+    def _command(self, *arguments):
+        return node("web.js", *arguments)
+
+    def put(self, name, data):
+        # Its ETag is size and time: one artifact has one, under any name. It
+        # reads as it sends: a file that is being sent stays what it is.
+        fresh = self.files / f".{name}"
+        fresh.write_bytes(data)
+        os.utime(fresh, (self.MODIFIED, self.MODIFIED))
+        fresh.rename(self.files / name)
+        return self.url(name)
 
 
 class Otad:
@@ -530,21 +581,36 @@ class Lab(contextlib.AbstractContextManager):
         return thing
 
     def start_broker(self, settings="", lasting=False):
-        self.broker = self.own(Broker(self.folder, settings=settings,
-                                      lasting=lasting))
+        kind = Aedes if WITNESS else Broker
+        self.broker = self.own(kind(self.folder, settings=settings,
+                                    lasting=lasting))
         return self.broker
 
     def start_nginx(self, rate=None, tls=""):
+        if WITNESS:
+            raise Skip("nginx is the server of the other run")
         return self.own(Nginx(self.folder, rate=rate, tls=tls))
 
     def start_fault_server(self, cert=None, key=None):
-        return self.own(FaultServer(self.folder, cert, key))
+        kind = Express if WITNESS else FaultServer
+        return self.own(kind(self.folder, cert, key))
 
     def otad(self, config, launched=False, env=None, name="gateway"):
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return self.own(Otad(folder, self.build, config, launched, env),
                          start=False)
+
+
+def sick_program(world, version="1.0.0"):
+    """The keys of a module whose new version never gets well; its new version,
+    and where it goes. Wants ConfirmTimeout=1s."""
+    path = world.folder / "app"
+    shutil.copy("/bin/true", path)
+    keys = (f"Type=binary\nPath={path}\nVersion={version}\nRestart=true\n"
+            "HealthPeriod=0s\nHealthCheck=false\n")
+    data = (world.build / "tests/system/version-that-hangs").read_bytes()
+    return keys, data, path
 
 
 # ---- what the clouds say and hear ----

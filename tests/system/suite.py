@@ -7,6 +7,7 @@ A test is a function whose name begins with "test_"; it gets a Lab.
 
 import concurrent.futures
 import multiprocessing
+import os
 import sys
 import time
 import traceback
@@ -14,12 +15,14 @@ import traceback
 import lab
 
 
-class Skip(Exception):
-    """Cannot be tried on this machine; says why."""
-
-
 def skip(why):
-    raise Skip(why)
+    raise lab.Skip(why)
+
+
+def without_witness(why):
+    """For what aedes or express cannot do."""
+    if lab.WITNESS:
+        skip(why)
 
 
 def expect(condition, what):
@@ -50,7 +53,7 @@ def _run(number, name, function, build):
             except Exception:
                 logs = _logs(world)
                 raise
-    except Skip as why:
+    except lab.Skip as why:
         return True, [f"ok {number} - {name} # SKIP {why}"]
     except Exception:  # pylint: disable=broad-except
         trace = [f"# {line}" for line in traceback.format_exc().splitlines()]
@@ -66,6 +69,9 @@ def main(module, at_once=1):
     open cannot be executed (ETXTBSY).
     """
     build, wanted = sys.argv[1], sys.argv[2:]
+    if lab.WITNESS and not os.path.isdir(f"{lab.WITNESS}/node_modules"):
+        print(f"1..0 # SKIP first run: scripts/witness {build}")
+        return
     tests = [(name, function) for name, function in vars(module).items()
              if name.startswith("test_") and callable(function) and
              (not wanted or name in wanted)]

@@ -5,7 +5,9 @@ import sys
 
 import lab
 import suite
+import trace
 from suite import expect, expect_equal
+from trace import One, Some, tens
 
 USER = "DU_test01"
 CLOUD = f"Platform=eztcloud\nUsername={USER}\n"
@@ -90,6 +92,43 @@ def offer(broker, web, data=b"new" * 100, version="1.0.1", number=7,
                                    **changes))
 
 
+# ---- what the document has the device say ----
+
+HEARD = [f"{topic}/{USER}" for topic in (
+    "command_send", "gateway_command_send", "sub_command_send")]
+CHECK = One(f"event_report/{USER}", {"method": "otaCheck", "params": {}}, 1)
+
+
+def version(number):
+    return One(f"attributes/{USER}", {"version": number}, 1)
+
+
+def reply(result, number=7, target="1.0.1", text=""):
+    return One(f"command_reply/{USER}", {
+        "method": "otaUpgrade", "id": number, "params": {
+            "module": "main", "version": target, "result": result,
+            "message": text}}, 1)
+
+
+def step(state, progress, qos=0, **more):
+    return One(f"attributes/{USER}", {
+        "ota_state": state, "ota_progress": progress, **more}, qos)
+
+
+def ended(state, progress, error):
+    return step(state, progress, 1, ota_message=lambda v: v.startswith(error))
+
+
+BEGUN = [reply("accepted"), step("downloading", 0)]
+ON_THE_WAY = [Some(step("downloading", tens))]
+LOADED = [*ON_THE_WAY, step("downloading", 90), step("verifying", 95)]
+INSTALLED = [step("installing", 98), step("restarting", 99)]
+
+
+def check(broker, *expected):
+    trace.check(broker, HEARD, [version("1.0.0"), *expected])
+
+
 def check_pace(broker, since=0):
     """At most one attribute message in two seconds, whatever it is about."""
     times = [(m.at, m.text) for m in broker.messages[since:]
@@ -127,34 +166,12 @@ def test_a_whole_success_by_polling_is_told_as_in_the_document(world):
     mark = offer(broker, web, data)
     broker.wait("succeeded", is_state("succeeded"), mark)
 
-    story = [(m.topic.split("/")[0], m.payload) for m in broker.messages
-             if m.topic.endswith(USER)]
-    told = [(topic, body) for topic, body in story if topic != "command_send"]
-    check = ("event_report", {"method": "otaCheck", "params": {}})
-    expect_equal(told[0], ("attributes", {"version": "1.0.0"}), "first")
-    expect_equal(told[1:3], [check, check], "checks")
-    told = [one for one in told[1:] if one != check]
-    reply = {"method": "otaUpgrade", "id": 7,
-             "params": {"module": "main", "version": "1.0.1",
-                        "result": "accepted", "message": ""}}
-    expect_equal(told[0], ("command_reply", reply), "the answer")
-    expect(all(topic == "attributes" for topic, _ in told[1:]), f"{told}")
-    states = [body for _, body in told[1:]]
-    loading = [s["ota_progress"] for s in states
-               if s.get("ota_state") == "downloading"]
-    expect_equal((loading[0], loading[-1]), (0, 90), "downloading")
+    # Its versions are told, so it may be asked for another before it is told
+    # that all went well: the pauses are long, and the checks are not.
+    check(broker, CHECK, CHECK, Some(CHECK), *BEGUN, *LOADED, *INSTALLED,
+          version("1.0.1"), Some(CHECK), step("succeeded", 100, 1), Some(CHECK))
+    loading = [p for s, p in states_of(broker, mark) if s == "downloading"]
     expect_equal(loading, sorted(set(loading)), "downloading")
-    expect(all(p % 10 == 0 for p in loading), f"downloading {loading}")
-    expect_equal(states[len(loading):], [
-        {"ota_state": "verifying", "ota_progress": 95},
-        {"ota_state": "installing", "ota_progress": 98},
-        {"ota_state": "restarting", "ota_progress": 99},
-        {"version": "1.0.1"},
-        {"ota_state": "succeeded", "ota_progress": 100}], "afterwards")
-    for message in seen(broker, "attributes", mark):
-        kind = message.payload.get("ota_state")
-        expect_equal(message.qos, 1 if kind in (None, "succeeded") else 0,
-                     f"qos of {message.text}")
     check_pace(broker)
 
 
@@ -190,65 +207,80 @@ def test_push_only_never_asks(world):
     expect_equal(seen(broker, "event_report"), [], "checks")
 
 
-def failure(world, error, progress, faults=None, module="", end="failed",
-            **changes):
+def failure(world, error, progress, before, faults=None, module="",
+            download="", **changes):
     path = world.folder / "main.conf"
     broker, web, otad, path = gateway(
-        world, modules=MAIN.format(path=path) + module)
+        world, modules=MAIN.format(path=path) + module, download=download)
     web.put("fw", b"new" * 100)
     if faults:
         web.script("fw", faults)
     mark = offer(broker, web, **changes)
-    reply = broker.wait("reply", is_reply(7), mark)
-    expect_equal(reply.payload["params"]["result"], "accepted", "reply")
-    message = broker.wait(end, is_state(end), mark)
-    expect_equal(message.payload["ota_progress"], progress, "progress")
-    expect(message.payload["ota_message"].startswith(error),
-           message.payload["ota_message"])
-    expect_equal(message.qos, 1, "qos of the result")
+    broker.wait("failed", is_state("failed"), mark)
+    check(broker, *before, ended("failed", progress, error))
     expect_equal(path.read_text(), "old", "the file")
     check_pace(broker)
-    return broker, mark
+
+
+def test_an_unusable_message(world):
+    broker, web, otad, path = gateway(world)
+    mark = offer(broker, web, md5="xyz")
+    broker.wait("reply", sent("command_reply"), mark)
+    check(broker, reply("rejected", text="bad-digest"))
 
 
 def test_refused_by_policy(world):
-    broker, mark = failure(world, "downgrade-refused", 0, version="0.9.9")
-    expect_equal(states_of(broker, mark), [("failed", 0)], "states")
+    failure(world, "downgrade-refused", 0, [reply("accepted", target="0.9.9")],
+            version="0.9.9")
 
 
-def test_a_download_that_fails(world):
-    failure(world, "not-found", 0, [{"status": 404}])
+def test_no_space(world):
+    failure(world, "no-space", 0, [reply("accepted")],
+            download="MaxSize=100T", size=1 << 45)
+
+
+def test_not_found(world):
+    failure(world, "not-found", 0, BEGUN, [{"status": 404}])
+
+
+def test_expired(world):
+    failure(world, "url-expired", 0, BEGUN, [{"status": 403}])
+
+
+def test_a_server_that_fails(world):
+    failure(world, "http-error", 0, BEGUN, [{"status": 500}] * 9,
+            download="Attempts=2")
+
+
+def test_a_server_that_stalls(world):
+    failure(world, "timeout", 0, BEGUN, [{"stall_after": 10}] * 9,
+            download="Attempts=2\nStallTimeout=1s")
 
 
 def test_a_wrong_digest(world):
-    failure(world, "digest-mismatch", 95, md5="0" * 32)
+    failure(world, "digest-mismatch", 95, BEGUN + LOADED, md5="0" * 32)
+
+
+def test_a_wrong_size(world):
+    failure(world, "size-mismatch", 0, BEGUN, size=299)
 
 
 def test_a_check_that_fails(world):
-    failure(world, "install-failed", 98, module="Check=false\n")
+    failure(world, "install-failed", 98, BEGUN + LOADED + INSTALLED[:1],
+            module="Check=false\n")
 
 
 def test_unhealthy_is_rolled_back(world):
     """A program whose health check fails."""
-    path = world.folder / "app"
-    path.write_bytes(open("/bin/true", "rb").read())
-    path.chmod(0o755)
+    keys, data, path = lab.sick_program(world)
     broker, web, otad, _ = gateway(
         world, update="CheckInterval=0\nConfirmTimeout=1s",
-        modules=f"[Module main]\nType=binary\nPath={path}\nVersion=1.0.0\n"
-                "Restart=true\nHealthPeriod=0s\nHealthCheck=false\n")
-    data = (world.build / "tests/system/version-that-hangs").read_bytes()
+        modules="[Module main]\n" + keys)
     mark = offer(broker, web, data)
-    rolled = broker.wait("rolled-back", is_state("rolled-back"), mark)
-    expect_equal(rolled.payload["ota_progress"], 99, "progress")
-    expect(rolled.payload["ota_message"].startswith("health-check-failed"),
-           rolled.payload["ota_message"])
+    broker.wait("rolled-back", is_state("rolled-back"), mark)
     expect_equal(path.read_bytes(), open("/bin/true", "rb").read(), "the file")
-    told = [m.payload.get("version") or m.payload["ota_state"]
-            for m in seen(broker, "attributes", mark)]
-    expect_equal(told[-2:], ["1.0.0", "rolled-back"], "the end")
-    expect_equal(told[:-2], ["downloading"] * told.count("downloading") +
-                 ["verifying", "installing", "restarting"], "before")
+    check(broker, *BEGUN, *LOADED, *INSTALLED, version("1.0.0"),
+          ended("rolled-back", 99, "health-check-failed"))
     check_pace(broker)
 
 
@@ -346,13 +378,13 @@ def test_killed_at_a_third_it_asks_at_once_and_resumes(world):
     otad.start()
     broker.wait("check", sent("event_report"), again)
     offer(broker, web, data, number=8, name="fw-renewed")
-    reply = broker.wait("reply", is_reply(8), again)
-    expect_equal(reply.payload["params"]["result"], "accepted", "reply")
-    broker.wait("version", is_version("1.0.1"), again)
+    broker.wait("succeeded", is_state("succeeded"), again)
     expect_equal(path.read_bytes(), data, "the file")
-    told = [m.topic.split("/")[0] for m in broker.messages[again:]
-            if m.topic.endswith(USER)]
-    expect_equal(told[:2], ["attributes", "event_report"], "after the kill")
+    # The reply to the second command comes while the download goes on.
+    check(broker, Some(CHECK), *BEGUN, *ON_THE_WAY, version("1.0.0"), CHECK,
+          Some(step("downloading", tens), reply("accepted", 8)),
+          step("downloading", 90), step("verifying", 95), *INSTALLED,
+          version("1.0.1"), step("succeeded", 100, 1), Some(CHECK))
     ranges = [r["headers"]["Range"] for r in web.log()
               if "Range" in r["headers"]]
     expect(ranges and all(int(r[6:].split("-")[0]) > 200_000 for r in ranges),
@@ -407,18 +439,18 @@ def to_device(device, payload, **beside):
 def test_a_sub_device_through_the_gateway_api(world):
     broker, web, otad, _ = with_devices(
         world, QUIET, "[Device DEVICE1]\nClass=probe\n")
-    version = broker.wait("its version", sent("gateway_attributes"))
-    expect_equal(version.payload, {"DEVICE1": {"version": "1.0"}}, "version")
+    told = broker.wait("its version", sent("gateway_attributes"))
+    expect_equal(told.payload, {"DEVICE1": {"version": "1.0"}}, "version")
     data = b"good firmware"
     body = upgrade("1.1", web.put("probe", data), data, 98518)
     mark = command(broker, to_device("DEVICE1", body), "gateway_command_send")
-    reply = broker.wait("reply", sent("gateway_command_reply"), mark)
-    expect_equal(reply.payload, {"device": "DEVICE1", "command": {
+    answer = broker.wait("reply", sent("gateway_command_reply"), mark)
+    expect_equal(answer.payload, {"device": "DEVICE1", "command": {
         "method": "otaUpgrade", "id": 98518,
         "params": {"module": "main", "version": "1.1", "result": "accepted",
                    "message": ""}}}, "reply")
-    version = broker.wait("its new version", sent("gateway_attributes"), mark)
-    expect_equal(version.payload, {"DEVICE1": {"version": "1.1"}}, "version")
+    told = broker.wait("its new version", sent("gateway_attributes"), mark)
+    expect_equal(told.payload, {"DEVICE1": {"version": "1.1"}}, "version")
     expect_equal((world.folder / "DEVICE1.firmware").read_bytes(), data,
                  "what was flashed")
     # Its id beside the device; the other family of topics works as well.
@@ -427,10 +459,10 @@ def test_a_sub_device_through_the_gateway_api(world):
     del body["id"]
     mark = command(broker, to_device("DEVICE1", body, id="beside"),
                    "sub_command_send")
-    reply = broker.wait("reply", sent("gateway_command_reply"), mark)
-    expect_equal(reply.payload["command"]["id"], "beside", "id")
-    version = broker.wait("the old version", sent("gateway_attributes"), mark)
-    expect_equal(version.payload, {"DEVICE1": {"version": "1.1"}}, "version")
+    answer = broker.wait("reply", sent("gateway_command_reply"), mark)
+    expect_equal(answer.payload["command"]["id"], "beside", "id")
+    told = broker.wait("the old version", sent("gateway_attributes"), mark)
+    expect_equal(told.payload, {"DEVICE1": {"version": "1.1"}}, "version")
     otad.wait_log("rolled-back")
     mark = command(broker, to_device("NOBODY", body, id=5),
                    "gateway_command_send")
@@ -479,14 +511,14 @@ def test_nested_sub_devices_through_the_sub_api(world):
     url = web.put("probe", data)
     mark = command(broker, to_device(["1", "2"], upgrade("1.1", url, data, 1)),
                    "sub_command_send")
-    reply = broker.wait("reply", sent("sub_command_reply"), mark)
-    expect_equal((reply.payload["device"], reply.payload["command"]["id"]),
+    answer = broker.wait("reply", sent("sub_command_reply"), mark)
+    expect_equal((answer.payload["device"], answer.payload["command"]["id"]),
                  (["1", "2"], 1), "reply")
     mark2 = command(broker, to_device(["DEVICE1"],
                                       upgrade("1.1", url, data, 2)),
                     "sub_command_send")
-    reply = broker.wait("reply", sent("sub_command_reply"), mark2)
-    expect_equal((reply.payload["device"], reply.payload["command"]["id"]),
+    answer = broker.wait("reply", sent("sub_command_reply"), mark2)
+    expect_equal((answer.payload["device"], answer.payload["command"]["id"]),
                  ("DEVICE1", 2), "reply")
     broker.wait("new version of the leaf", lambda m:
                 sent("sub_attributes")(m) and m.text == leaf % "1.1", mark)

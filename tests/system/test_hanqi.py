@@ -2,11 +2,12 @@
 
 import os
 import sys
-import time
 
 import lab
 import suite
+import trace
 from suite import expect, expect_equal
+from trace import One, Some, a_text, tens
 
 MODULE = """[Module default]
 Type=config
@@ -15,16 +16,51 @@ Version=1.0.1
 """
 
 
-def gateway(world, update="", download="", mqtt=""):
+# Those on connect and after an update only: the others come when they come.
+CLOUD = lab.HANQI + "\nHeartbeatInterval=0"
+
+
+def gateway(world, update="", download="", mqtt="", modules=None):
     broker = world.start_broker()
     web = world.start_fault_server()
     path = world.folder / "firmware.conf"
     path.write_text("old")
     otad = world.otad(lab.base_config(
-        broker, lab.HANQI, MODULE.format(path=path), mqtt, update, download))
+        broker, CLOUD, modules or MODULE.format(path=path), mqtt, update,
+        download))
     otad.start()
     broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.1"))
     return broker, web, otad, path
+
+
+# ---- what the document has the device say ----
+
+def heartbeat(version):
+    return One(lab.HANQI_REPORT, {
+        "msgType": "heartbeat", "uuid": "HQ1", "timestamp": trace.seconds,
+        "data": {"entityType": "gateway", "firmwareVersion": version}}, 1)
+
+
+def step(state, progress, current="1.0.1", target="1.0.2", msg_id="ota_1",
+         **more):
+    return One(lab.HANQI_REPORT, {
+        "msgType": "ota_progress", "msgId": msg_id, "uuid": "HQ1",
+        "timestamp": trace.seconds, "data": {
+            "state": state, "progress": progress, "currentVersion": current,
+            "targetVersion": target, **more}},
+               0 if state == "downloading" else 1)
+
+
+BEGUN = [step("downloading", 0)]
+LOADED = [Some(step("downloading", tens)), step("downloading", 90),
+          step("verifying", 95)]
+INSTALLED = [step("installing", 96), step("installing", 98),
+             step("installing", 99)]
+DONE = [heartbeat("1.0.2"), step("completed", 100, current="1.0.2")]
+
+
+def check(broker, *expected):
+    trace.check(broker, [lab.HANQI_COMMAND], [heartbeat("1.0.1"), *expected])
 
 
 def offer(broker, web, data=b"new" * 100, number="1.0.2", msg_id="ota_1",
@@ -50,82 +86,104 @@ def test_a_whole_success_is_told_as_in_the_document(world):
     web.script("fw", [{"rate": 1_000_000}])
     mark = offer(broker, web, data)
     broker.wait("completed", lab.is_hanqi_state("completed", "1.0.2"), mark)
-    told = progress_of(broker, mark)
-    expect_equal(told[0], ("downloading", 0), "first report")
-    tail = [t for t in told if t[0] != "downloading"]
-    expect_equal(tail, [("verifying", 95), ("installing", 96),
-                        ("installing", 98), ("installing", 99),
-                        ("completed", 100)], "after the download")
-    steps = [p for s, p in told if s == "downloading"]
-    expect(all(p % 10 == 0 and p <= 90 for p in steps), f"steps {steps}")
+    check(broker, *BEGUN, *LOADED, *INSTALLED, *DONE)
+    steps = [p for s, p in progress_of(broker, mark) if s == "downloading"]
     expect_equal(steps, sorted(set(steps)), "steps")
-    for message in broker.messages[mark:]:
-        if message.topic == lab.HANQI_REPORT and \
-                message.payload["msgType"] == "ota_progress":
-            expect_equal(message.payload["msgId"], "ota_1", "msgId")
-            expect_equal(message.payload["uuid"], "HQ1", "uuid")
-            expect(abs(message.payload["timestamp"] - time.time()) < 300,
-                   "timestamp")
     expect_equal(path.read_bytes(), data, "the file")
-    seen = [m.payload["msgType"] if m.payload["msgType"] == "heartbeat"
-            else m.payload["data"]["state"] for m in broker.messages[mark:]
-            if m.topic == lab.HANQI_REPORT]
-    expect_equal(seen[-2:], ["heartbeat", "completed"], "the end")
 
 
-def failure(world, error_code, progress, faults=None, changes=None, **kwargs):
+def failure(world, error_code, progress, before, faults=None, changes=None,
+            **kwargs):
     broker, web, otad, path = gateway(world, **kwargs)
     web.put("fw", b"new" * 100)
     if faults:
         web.script("fw", faults)
     mark = offer(broker, web, **(changes or {}))
     failed = broker.wait("failed", lab.is_hanqi_state("failed"), mark)
-    body = failed.payload["data"]
-    expect_equal((body["errorCode"], body["progress"]), (error_code, progress),
-                 "failure")
-    expect(body["errorMessage"], "no message")
-    expect_equal(body["currentVersion"], "1.0.1", "version")
+    target = failed.payload["data"]["targetVersion"]
+    check(broker, *before, step("failed", progress, target=target,
+                                errorCode=error_code, errorMessage=a_text))
     expect_equal(path.read_text(), "old", "the file")
     return broker, web, otad
 
 
 def test_not_found(world):
-    failure(world, "FILE_NOT_FOUND", 0, [{"status": 404}])
+    failure(world, "FILE_NOT_FOUND", 0, BEGUN, [{"status": 404}])
 
 
 def test_url_expired(world):
-    failure(world, "URL_EXPIRED", 0, [{"status": 403}])
+    failure(world, "URL_EXPIRED", 0, BEGUN, [{"status": 403}])
 
 
 def test_server_errors_are_retried_and_then_told(world):
     broker, web, otad = failure(
-        world, "DOWNLOAD_FAILED", 0, [{"status": 503}] * 10,
+        world, "DOWNLOAD_FAILED", 0, BEGUN, [{"status": 503}] * 10,
         download="Attempts=2")
     expect_equal(len([r for r in web.log() if r["path"] == "/fw"]), 2,
                  "attempts")
 
 
+def test_a_server_that_stalls(world):
+    failure(world, "DOWNLOAD_TIMEOUT", 0, BEGUN, [{"stall_after": 10}] * 10,
+            download="Attempts=2\nStallTimeout=1s")
+
+
 def test_a_wrong_digest(world):
-    failure(world, "MD5_MISMATCH", 95, changes={"md5": "0" * 32})
+    failure(world, "MD5_MISMATCH", 95, BEGUN + LOADED, changes={"md5": "0" * 32})
 
 
 def test_a_wrong_size(world):
-    broker, web, otad, path = gateway(world)
-    mark = offer(broker, web, fileSize=299)
-    failed = broker.wait("failed", lab.is_hanqi_state("failed"), mark)
-    expect_equal(failed.payload["data"]["errorCode"], "SIZE_MISMATCH", "code")
-    expect_equal(path.read_text(), "old", "the file")
+    failure(world, "SIZE_MISMATCH", 0, BEGUN, changes={"fileSize": 299})
 
 
 def test_a_downgrade(world):
-    failure(world, "DOWNGRADE_REFUSED", 0, changes={"number": "1.0.0"})
+    failure(world, "DOWNGRADE_REFUSED", 0, [], changes={"number": "1.0.0"})
 
 
 def test_no_space(world):
-    broker, web, otad, path = gateway(world, download="MaxSize=100T")
-    mark = offer(broker, web, fileSize=1 << 45)
-    failed = broker.wait("failed", lab.is_hanqi_state("failed"), mark)
-    expect_equal(failed.payload["data"]["errorCode"], "NO_SPACE", "code")
+    failure(world, "NO_SPACE", 0, [], download="MaxSize=100T",
+            changes={"fileSize": 1 << 45})
+
+
+def test_a_check_that_fails(world):
+    path = world.folder / "firmware.conf"
+    failure(world, "INSTALL_FAILED", 98, BEGUN + LOADED + INSTALLED[:2],
+            modules=MODULE.format(path=path) + "Check=false\n")
+
+
+def test_unhealthy_is_rolled_back(world):
+    keys, data, path = lab.sick_program(world, "1.0.1")
+    broker, web, otad, _ = gateway(world, update="ConfirmTimeout=1s",
+                                   modules="[Module default]\n" + keys)
+    mark = offer(broker, web, data)
+    broker.wait("failed", lab.is_hanqi_state("failed"), mark)
+    check(broker, *BEGUN, *LOADED, *INSTALLED, heartbeat("1.0.1"),
+          step("failed", 99, errorCode="HEALTH_CHECK_FAILED",
+               errorMessage=a_text))
+    expect_equal(path.read_bytes(), open("/bin/true", "rb").read(), "the file")
+
+
+def test_killed_at_a_third_it_resumes_by_itself(world):
+    broker, web, otad, path = gateway(world)
+    data = os.urandom(3_000_000)
+    web.put("fw", data)
+    web.script("fw", [{"rate": 600_000}, {"rate": 1_000_000}])
+    mark = offer(broker, web, data)
+    broker.wait("a third", lambda m: lab.is_hanqi_state("downloading")(m) and
+                m.payload["data"]["progress"] >= 30, mark)
+    otad.kill()
+    again = broker.mark()
+    otad.start()
+    broker.wait("completed", lab.is_hanqi_state("completed", "1.0.2"), again)
+    check(broker, *BEGUN, Some(step("downloading", tens)), heartbeat("1.0.1"),
+          *LOADED, *INSTALLED, *DONE)
+    told = [p for _, p in progress_of(broker, mark)]
+    expect_equal(told, sorted(told), "progress went backwards")
+    ranges = [r["headers"]["Range"] for r in web.log()
+              if "Range" in r["headers"]]
+    expect(ranges and all(int(r[6:].split("-")[0]) >= 600_000 for r in ranges),
+           f"it did not go on where it was: {ranges}")
+    expect_equal(path.read_bytes(), data, "the file")
 
 
 def test_an_unusable_message_is_told_once_a_minute(world):
@@ -226,4 +284,4 @@ def test_heartbeats_go_on(world):
 
 
 if __name__ == "__main__":
-    suite.main(sys.modules[__name__])
+    suite.main(sys.modules[__name__], at_once=4)

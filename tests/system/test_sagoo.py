@@ -8,6 +8,7 @@ import alink
 import lab
 import pki
 import suite
+import trace
 from suite import expect, expect_equal
 
 CLOUD = "Platform=sagoo\nProductKey=PK\nDeviceKey=gw1\n"
@@ -32,6 +33,12 @@ def gateway(world, modules=None, update="", download="AllowHttp=yes\n",
     otad.start()
     device.wait_version("1.0.1", "MCU")
     return device, web, otad, path
+
+
+def check(device, script, before, *expected):
+    """From the first version on; `before` is what runs until the update."""
+    trace.check(device.broker, [device.upgrade, device.get_reply],
+                [script.version(before), *expected])
 
 
 def push(data, number=1626969597470):
@@ -65,20 +72,12 @@ def test_a_whole_success_is_told_as_in_the_document(world):
     mark = offer(device, web, data, "1.0.1", module=None, signMethod="SHA256",
                  sign=lab.sha256(data), size=None,
                  extData={"key1": "value1", "strategy": STRATEGY})
-    done = device.wait_step(100, mark)
+    device.wait_step(100, mark)
+    job = alink.Script(device, "default", strategy=STRATEGY)
+    check(device, job, "1.0.0", *job.begun(), *job.loaded(), *job.prepared(),
+          *job.swapped(), *job.done("1.0.1"))
     alink.check_steps(device.steps(mark))
-    alink.check_qos(device, mark)
     alink.check_ids(device)
-    for message in device.said(device.progress, mark):
-        expect_equal(params(message), {
-            "step": params(message)["step"], "desc": "", "module": "default",
-            "strategy": STRATEGY}, "progress")
-    new = device.wait_version("1.0.1", since=mark)
-    expect_equal(new.qos, 1, "qos of the version")
-    story = broker.messages
-    expect(story.index(new) < story.index(done), "100 before the new version")
-    expect_equal(device.said(device.get), [], "checks nobody asked for")
-    expect_equal(device.said(device.property), [], "properties")
 
 
 def test_plain_http_is_refused(world):
@@ -117,24 +116,22 @@ def test_the_strategy_is_echoed_however_it_is_packed(world):
     expect_equal(params(failed)["strategy"], STRATEGY, "of a refusal")
 
 
-def failure(world, step, error, faults=None, module="", **changes):
+def failure(world, step, error, before, faults=None, module="",
+            download="AllowHttp=yes\nAttempts=2\nStallTimeout=1s\n", **changes):
+    """`before`: names of what the script has before the failure."""
     path = world.folder / "mcu.conf"
     device, web, otad, path = gateway(
-        world, MODULE.format(path=path) + module,
-        download="AllowHttp=yes\nAttempts=2\nStallTimeout=1s\n")
+        world, MODULE.format(path=path) + module, download=download)
     web.put("fw", b"new" * 100)
     if faults:
         web.script("fw", faults)
     mark = offer(device, web, **changes)
-    failed = device.wait_failure(mark)
-    body = params(failed)
-    expect_equal((body["step"], body["module"]), (str(step), "MCU"), "failure")
-    expect("progress" not in body and "strategy" not in body, failed.text)
-    expect(body["desc"].startswith(error), body["desc"])
-    expect(len(body["desc"]) <= 128, "a long desc")
+    device.wait_failure(mark)
+    job = alink.Script(device, "MCU")
+    check(device, job, "1.0.1",
+          *(one for name in before.split() for one in getattr(job, name)()),
+          job.failed(step, error))
     expect_equal(path.read_text(), "old", "the file")
-    expect_equal(device.said(device.inform, mark), [], "versions")
-    alink.check_qos(device, mark)
 
 
 def test_an_unusable_message(world):
@@ -150,42 +147,56 @@ def test_an_unusable_message(world):
 
 
 def test_refused_by_policy(world):
-    failure(world, -1, "downgrade-refused", version="1.0.0")
+    failure(world, -1, "downgrade-refused", "", version="1.0.0")
+
+
+def test_no_space(world):
+    failure(world, -1, "no-space", "", size=1 << 45,
+            download="AllowHttp=yes\nMaxSize=100T\n")
 
 
 def test_not_found(world):
-    failure(world, -2, "not-found", [{"status": 404}])
+    failure(world, -2, "not-found", "begun", [{"status": 404}])
+
+
+def test_expired(world):
+    failure(world, -2, "url-expired", "begun", [{"status": 401}])
+
+
+def test_a_server_that_fails(world):
+    failure(world, -2, "http-error", "begun", [{"status": 503}] * 4)
+
+
+def test_a_server_that_hangs_up(world):
+    failure(world, -2, "network", "begun", [{"cut_after": 0}] * 4)
 
 
 def test_a_server_that_stalls(world):
-    failure(world, -2, "timeout", [{"stall_after": 100}] * 4)
+    failure(world, -2, "timeout", "begun", [{"stall_after": 10}] * 4)
 
 
 def test_a_wrong_digest(world):
-    failure(world, -3, "digest-mismatch", sign="0" * 32)
+    failure(world, -3, "digest-mismatch", "begun loaded", sign="0" * 32)
 
 
 def test_a_wrong_size(world):
-    failure(world, -3, "size-mismatch", size=299)
+    failure(world, -3, "size-mismatch", "begun", size=299)
 
 
 def test_a_check_that_fails(world):
-    failure(world, -4, "install-failed", module="Check=echo 不 >&2; false\n")
+    failure(world, -4, "install-failed", "begun loaded prepared",
+            module="Check=echo 不 >&2; false\n")
 
 
 def test_unhealthy_is_rolled_back(world):
-    module, data, path = alink.sick_program(world)
-    device, web, otad, _ = gateway(
-        world, "[Module MCU]\n" + module.replace("1.0.0", "1.0.1"),
-        "ConfirmTimeout=1s")
-    mark = offer(device, web, data)
-    failed = device.wait_failure(mark)
-    expect_equal(params(failed)["step"], "-1", "step")
-    expect(params(failed)["desc"].startswith("health-check-failed"),
-           failed.text)
-    old = device.wait_version("1.0.1", "MCU", mark)
-    order = device.broker.messages
-    expect(order.index(old) < order.index(failed), "version after the result")
+    module, data, path = lab.sick_program(world, "1.0.1")
+    device, web, otad, _ = gateway(world, "[Module MCU]\n" + module,
+                                   "ConfirmTimeout=1s")
+    device.wait_failure(offer(device, web, data))
+    job = alink.Script(device, "MCU")
+    check(device, job, "1.0.1", *job.begun(), *job.loaded(), *job.prepared(),
+          *job.swapped(), job.version("1.0.1"),
+          job.failed(-1, "health-check-failed"))
     expect_equal(path.read_bytes(), open("/bin/true", "rb").read(), "the file")
 
 
@@ -201,10 +212,11 @@ def test_killed_at_a_third_it_resumes_by_itself(world):
     reached = max(device.steps(mark))
     again = device.broker.mark()
     otad.start()
-    done = device.wait_step(100, again)
-    expect_equal(params(done)["strategy"], STRATEGY, "of the first message")
-    expect_equal(device.broker.messages[again].topic, device.inform,
-                 "the first message after the kill")
+    device.wait_step(100, again)
+    job = alink.Script(device, "MCU", strategy=STRATEGY)
+    check(device, job, "1.0.1", *job.begun(), *job.on_the_way(),
+          job.version("1.0.1"), *job.loaded(), *job.prepared(), *job.swapped(),
+          *job.done("2.0.0"))
     expect(device.steps(again)[0] >= reached, f"{reached}, then "
            f"{device.steps(again)}")
     expect(alink.ranges(web) and min(alink.ranges(web)) >= 600_000,
