@@ -8,6 +8,7 @@ import pathlib
 import pty
 import select
 import shutil
+import signal
 import sys
 import time
 
@@ -119,6 +120,7 @@ class Terminal:
 
     def stop(self):
         os.close(self.fd)
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
 
