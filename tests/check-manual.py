@@ -56,11 +56,25 @@ def entries(text):
 # ---- the configuration ----
 
 def keys_of_the_code():
-    keys = {}
+    """{section: keys}, {type of module: keys that not every type has}."""
+    sections, types = {}, {}
     for line in run(PRINT_KEYS).splitlines():
         part, key = line.split()
-        keys.setdefault(part, set()).add(key)
-    return keys
+        _, is_type, name = part.partition("type:")
+        where = types if is_type else sections
+        where.setdefault(name or part, set()).add(key)
+    return sections, types
+
+
+def check_keys_of_types(types):
+    text = section(page("otad.conf.5"), "[MODULE NAME] SECTION")
+    listed = text.partition("*Type=*")[2].partition("\n\n*")[0]
+    said = {name: set(re.findall(r"\*(\w+)=\*", keys)) for name, keys in
+            re.findall(r"^\s*_(\w+)_: (.*?)(?=^\s*_\w+_: |\Z)", listed,
+                       re.M | re.S)}
+    for name in sorted(set(said) | set(types)):
+        compare(f"otad.conf(5), Type={name}", said.get(name, set()),
+                types.get(name, set()))
 
 
 def check_keys_of_the_page(keys):
@@ -210,8 +224,9 @@ def check_monitoring():
 
 
 def main():
-    keys = keys_of_the_code()
+    keys, types = keys_of_the_code()
     check_keys_of_the_page(keys)
+    check_keys_of_types(types)
     check_keys_in_passing(keys)
     check_example_file(keys)
     check_programs()

@@ -1,4 +1,7 @@
-/* Prints every key of the configuration, as SECTION KEY, for check-manual.py. */
+/*
+ * Prints every key of the configuration, as SECTION KEY, for check-manual.py; and
+ * as type:TYPE KEY those of a module that are not for every type.
+ */
 
 #include <stdio.h>
 
@@ -22,6 +25,20 @@ static void print_platform_keys(const char *section,
 	}
 }
 
+static void print_keys_of_types(const struct config_key *keys)
+{
+	const unsigned all = (1U << INSTALLER_TYPE_COUNT) - 1;
+
+	for (; keys->name; keys++) {
+		for (unsigned i = 0; i < INSTALLER_TYPE_COUNT; i++) {
+			if (keys->types != all && (keys->types & (1U << i)))
+				printf("type:%s %s\n",
+				       installer_type_name((enum installer_type)i),
+				       keys->name);
+		}
+	}
+}
+
 int main(void)
 {
 	static const char *const kinds[] = { "Mqtt", "Download", "Update", "Paths" };
@@ -29,6 +46,7 @@ int main(void)
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(kinds); i++)
 		print_keys(kinds[i], settings_keys(kinds[i]));
 	print_keys("Module", module_section_keys());
+	print_keys_of_types(module_section_keys());
 	printf("Cloud %s\nClass %s\nDevice %s\n", CLOUD_KEY_PLATFORM,
 	       CLASS_KEY_MODULE, DEVICE_KEY_CLASS);
 	for (const struct platform_keys *platform = cloud_platforms();
