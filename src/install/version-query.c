@@ -55,7 +55,7 @@ static void on_handler_exit(struct process *process,
 				OTA_ERROR_INSTALL_FAILED, &why);
 
 	/* What a failing handler has printed may be anything. */
-	if (result->exit_status != 0)
+	if (!ok || result->exit_status != 0)
 		query->version[0] = '\0';
 	else if (!query->version[0])
 		ok = ota_fail(&why, OTA_ERROR_INSTALL_FAILED,

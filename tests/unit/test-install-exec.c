@@ -413,6 +413,7 @@ static void what_is_no_version_is_not_taken_for_one(void **state)
 {
 	static const struct {
 		const char *body, *why;
+		uint64_t timeout_ms; /* 0: none that matters */
 	} cases[] = {
 		{ "", "no version" },
 		{ "echo", "no version" },
@@ -425,6 +426,8 @@ static void what_is_no_version_is_not_taken_for_one(void **state)
 		{ "head -c 100000 /dev/zero | tr '\\0' 1", "no version" },
 		{ "printf '1\\000.0\\n'", "no version" },
 		{ "echo 1.0; kill -9 $$", "signal 9" },
+		{ "trap 'exit 0' TERM; echo 1.0; while :; do sleep 1; done",
+		  "in time", 300 },
 	};
 	struct install_fixture *fx = *state;
 
@@ -432,6 +435,8 @@ static void what_is_no_version_is_not_taken_for_one(void **state)
 		const struct answer *answer;
 
 		handler(fx, cases[i].body);
+		if (cases[i].timeout_ms)
+			fx->settings->timeout_ms = cases[i].timeout_ms;
 		answer = ask_whole(fx);
 		assert_string_equal(answer->version, "");
 		if (cases[i].why[0] ? !strstr(answer->why, cases[i].why) :
