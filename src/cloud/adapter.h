@@ -3,7 +3,7 @@
 /*
  * What a platform's file gives to cloud.c. Adding a platform is adding one
  * file, with the three objects that PLATFORM_DECLARE() names, and one row in
- * platforms.c.
+ * platforms.def.
  */
 
 #include "otad/base/error.h"

@@ -84,23 +84,29 @@ static bool copy_texts(struct json_object *parameters, struct offer *offer)
 	return offer->device;
 }
 
-/*
- * The modules that a platform means when it names none: iotgo's, tencent's,
- * hanqi's and sagoo's, then eztcloud's.
- */
-static const char *const default_modules[] = { "default", "main" };
+struct default_search {
+	const char *name; /* what the platform means when it names none */
+	struct offer *offer;
+};
 
 static bool take_default(const struct module_view *view, void *user_data)
 {
-	struct offer *offer = user_data;
+	struct default_search *search = user_data;
 
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(default_modules); i++) {
-		if (strcmp(view->module, default_modules[i]) == 0) {
-			offer->module = strdup(view->module);
-			return false;
-		}
-	}
-	return true;
+	if (strcmp(view->module, search->name) != 0)
+		return true;
+	search->offer->module = strdup(view->module);
+	return false;
+}
+
+static void choose_default(const struct updater *updater, struct offer *offer)
+{
+	struct default_search search = {
+		.name = updater_default_module(updater),
+		.offer = offer,
+	};
+
+	updater_each_module(updater, offer->device, take_default, &search);
 }
 
 static const char *outcome_name(enum offer_outcome outcome)
@@ -145,8 +151,7 @@ void call_update(struct call *call)
 	offer->source = OFFER_SOURCE_CONTROL;
 	fault = read_values(call->parameters, offer);
 	if (!fault && !offer->module)
-		updater_each_module(call->control->updater, offer->device,
-				    take_default, offer);
+		choose_default(call->control->updater, offer);
 	if (!fault && !offer->module)
 		fault = "module";
 	if (fault)

@@ -359,11 +359,6 @@ const struct cloud_traits *session_traits(const struct session *session)
 	return cloud_traits(session->cloud);
 }
 
-const char *session_default_module(const struct session *session)
-{
-	return cloud_default_module(session->cloud);
-}
-
 bool session_set_address(const struct session *session, struct device *device,
 			 struct ota_error *err)
 {

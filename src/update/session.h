@@ -77,7 +77,6 @@ bool session_is_online(const struct session *session);
 int64_t session_changed_ms(const struct session *session);
 size_t session_reports_waiting(const struct session *session);
 const struct cloud_traits *session_traits(const struct session *session);
-const char *session_default_module(const struct session *session);
 /* For a device that enters the inventory: sets its address. */
 bool session_set_address(const struct session *session, struct device *device,
 			 struct ota_error *err) OTA_MUST_CHECK;

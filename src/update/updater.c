@@ -349,6 +349,13 @@ static bool view_module(const struct updater *updater,
 	return fn(&view, user_data);
 }
 
+const char *updater_default_module(const struct updater *updater)
+{
+	const struct platform_keys *platform = updater->config->platform;
+
+	return platform ? platform->default_module : "default";
+}
+
 bool updater_each_module(const struct updater *updater, const char *device_name,
 			 module_view_fn fn, void *user_data)
 {

@@ -348,6 +348,11 @@ static bool show_module(const struct updater *updater,
 	return fn(&view, user_data);
 }
 
+const char *updater_default_module(const struct updater *updater)
+{
+	return "default";
+}
+
 bool updater_each_module(const struct updater *updater, const char *device_name,
 			 module_view_fn fn, void *user_data)
 {

@@ -3,7 +3,7 @@
 /*
  * The clouds: pure translation, bytes to offers and reports to bytes. No I/O,
  * no clock, no globals; everything an adapter needs is passed in. One file per
- * platform in src/cloud/, one row in its table (platforms.c).
+ * platform in src/cloud/, one row in its table (platforms.def).
  *
  * The rules of each platform stand in protocols.md: section 1 for all, 2 to 6
  * for each.

@@ -110,6 +110,9 @@ struct updater_status {
 };
 void updater_status(const struct updater *updater, struct updater_status *ret);
 
+/* The module that the platform means when it names none; "default" without one. */
+const char *updater_default_module(const struct updater *updater);
+
 /* False stops the walk. `device` NULL: all. */
 typedef bool (*module_view_fn)(const struct module_view *view, void *user_data);
 bool updater_each_module(const struct updater *updater, const char *device,
