@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "otad/base/file.h"
@@ -229,7 +230,7 @@ static bool start_with(struct otad *otad, struct config *config,
 static bool wait_for_config(struct otad *otad, struct ota_error *err)
 {
 	static const char what[] =
-		"Not configured yet: set [Cloud] and [Mqtt] in otad.conf, then systemctl reload otad";
+		"Not configured yet: set [Cloud] and [Mqtt] in otad.conf, then systemctl restart otad";
 
 	log_notice(NULL, "%s", what);
 	notify_status("%s", what);
@@ -367,6 +368,15 @@ static int run(struct otad *otad, struct config *config, struct ota_error *err)
 	return loop_run(otad->loop, err);
 }
 
+/* From a shell: what systemd handed to the service that runs. */
+static void find_credentials(void)
+{
+	static const char service[] = "/run/credentials/otad.service";
+
+	if (!getenv("CREDENTIALS_DIRECTORY") && file_exists(service))
+		setenv("CREDENTIALS_DIRECTORY", service, false);
+}
+
 int daemon_main(const struct options *options, char **argv,
 		const char *version)
 {
@@ -382,6 +392,8 @@ int daemon_main(const struct options *options, char **argv,
 
 	log_open(LOG_TARGET_AUTO,
 		 options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (options->check_config)
+		find_credentials();
 	config = load_config(options, false, &waits);
 	if (!config && !waits)
 		return SELF_EXIT_CONFIG;
