@@ -604,7 +604,7 @@ def secrets(gateway):
 def purge(gateway):
     """Removed it keeps its state; purged there is nothing left of it."""
     gateway.machine.run("apt-get", "remove", "-y", "otad")
-    for name in ("/etc/otad/otad.conf", "/var/lib/otad/history.jsonl"):
+    for name in ("/etc/otad/otad.conf", "/var/lib/otad/packaged"):
         expect(gateway.machine.path(name).exists(), f"remove has taken {name}")
     gateway.machine.run("apt-get", "purge", "-y", "otad")
     for path in gateway.machine.path("/root").glob("otad*"):
