@@ -114,8 +114,11 @@ struct module_record *module_record_load(const struct store *store,
 		return NULL;
 	}
 	json = store_read(path, err);
-	if (!json && err->kind == OTA_ERROR_NOT_FOUND)
+	if (!json && err->kind == OTA_ERROR_NOT_FOUND) {
+		/* Nobody should take it for a failure of something else. */
+		ota_error_clear(err);
 		return OTA_TAKE(record);
+	}
 	if (!json) {
 		if (err->kind != OTA_ERROR_PROTOCOL && !store_is_damage(err))
 			return NULL;
