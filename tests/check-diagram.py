@@ -1,30 +1,31 @@
 #!/usr/bin/python3
-"""docs/architecture.md must hold the diagram that the code's table prints.
+"""A document must hold, between its markers, what the code prints of itself.
 
-    check-diagram.py PRINT-DIAGRAM DOCUMENT [--write]
+    check-diagram.py PRINT-PROGRAM DOCUMENT [--write]
 """
 
+import re
 import subprocess
 import sys
-
-BEGIN = "<!-- diagram: made by tests/print-diagram.c; see tests/check-diagram.py --write -->\n```mermaid\n"
-END = "```\n<!-- end of diagram -->"
 
 
 def main():
     program, path = sys.argv[1:3]
-    diagram = subprocess.run([program], check=True, capture_output=True,
-                             text=True).stdout
+    source = program.rsplit("/", 1)[-1] + ".c"
+    made = subprocess.run([program], check=True, capture_output=True,
+                          text=True).stdout
     text = open(path, encoding="utf-8").read()
-    before, begin, rest = text.partition(BEGIN)
-    held, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"{path}: the markers of the diagram are missing")
+    # A diagram stands in a fence, a table by itself.
+    found = re.search(r"(<!-- \w+: made by tests/" + re.escape(source) +
+                      r"[^\n]*-->\n(?:```\w*\n)?)(.*?)((?:```\n)?<!-- end of \w+ -->)",
+                      text, re.S)
+    if not found:
+        sys.exit(f"{path}: the markers of tests/{source} are missing")
     if "--write" in sys.argv:
         with open(path, "w", encoding="utf-8") as document:
-            document.write(before + BEGIN + diagram + END + after)
-    elif held != diagram:
-        sys.exit(f"{path}: the diagram is not that of the code; run "
+            document.write(text[:found.start(2)] + made + text[found.end(2):])
+    elif found[2] != made:
+        sys.exit(f"{path}: it does not say what the code does; run "
                  f"tests/check-diagram.py {program} {path} --write")
 
 

@@ -121,8 +121,10 @@ static const struct config_key update_keys[] = {
 	{ "ProgressStep", set_percent,
 	  FIELD(config_update, progress_step_percent),
 	  "a percentage from 1 to 100", 1, 100 },
+	{ "AwayTimeout", set_time, FIELD(config_update, away_timeout_ms),
+	  "a time from 1s to 365d, like 7d", SECOND_MS, 365 * DAY_MS },
 	{ "WaveSize", set_number, FIELD(config_update, wave_size),
-	  "a number of devices, or 0 for all at once", 0, 1000000 },
+	  "a number of devices, or 0 for what the gateway takes", 0, 1000000 },
 	{ "WaveStop", set_number, FIELD(config_update, wave_stop),
 	  "a number of failures, or 0 for never", 0, 1000000 },
 	{ .name = NULL },
@@ -286,6 +288,7 @@ static void load_update(struct config_build *build)
 		.confirm_timeout_ms = 5 * MINUTE_MS,
 		.max_trial_starts = 3,
 		.progress_step_percent = 10,
+		.away_timeout_ms = 7 * DAY_MS,
 	};
 	set_section(section, update_keys, update, &build->problems);
 	check_trusted_keys(section, update, &build->problems);

@@ -50,6 +50,9 @@ struct json_object *view_job(const struct job_view *job)
 			      json_add_string(o, "state", job_state_name(job->state)) &&
 			      add_count(o, "progress_percent", job->overall_percent) &&
 			      add_count(o, "download_percent", job->download_percent) &&
+			      (job->install_percent == 0 ||
+			       add_count(o, "install_percent",
+					 job->install_percent)) &&
 			      add_count(o, "received_bytes", job->received_bytes) &&
 			      add_size(o, "total_bytes", job->total_bytes) &&
 			      add_count(o, "bytes_per_second", job->bytes_per_second) &&

@@ -88,6 +88,9 @@ static void installed(struct installation *in, const struct ota_error *err)
 {
 	struct ota_error why;
 
+	/* "Not now": it did nothing yet. */
+	if (err && err->kind == OTA_ERROR_BUSY)
+		in->touched = false;
 	if (!err) {
 		in->record.installed = true;
 		if (!install_record_write(in, &why))

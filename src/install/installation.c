@@ -1,6 +1,7 @@
 #include "otad/install/installer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,12 +100,23 @@ static void stop_waiting(struct installation *in)
 	in->awaits_online = false;
 }
 
+/* Under systemd it is the service's sandbox that says so: who would guess? */
+static void explain_read_only(struct installation *in)
+{
+	if (in->result.sys_errno == EROFS && in->settings->path)
+		ota_wrap(&in->result,
+			 "%s is read-only for otad (under systemd: "
+			 "ReadWritePaths= in a drop-in, see otad(8))",
+			 in->settings->path);
+}
+
 void installation_end(struct installation *in, const struct ota_error *err)
 {
 	assert(in->running && !in->ended);
 	ota_error_clear(&in->result);
 	if (err)
 		in->result = *err;
+	explain_read_only(in);
 	stop_waiting(in);
 	in->ended = true;
 	loop_defer_again(in->turn);

@@ -346,8 +346,17 @@ void mqtt_set_timing(struct mqtt *mqtt, const struct mqtt_timing *timing)
 	mqtt->timing = *timing;
 	mqtt->backoff = (struct backoff){
 		.min_ms = timing->backoff_min_ms,
-		.max_ms = timing->backoff_max_ms,
 	};
+	mqtt_set_reconnect_spread(mqtt, mqtt->options.reconnect_spread_ms);
+}
+
+void mqtt_set_reconnect_spread(struct mqtt *mqtt, uint64_t spread_ms)
+{
+	uint64_t max_ms = mqtt->timing.backoff_max_ms;
+
+	mqtt->options.reconnect_spread_ms = spread_ms;
+	/* After a long outage, too, they take that long to come back. */
+	mqtt->backoff.max_ms = spread_ms > max_ms ? spread_ms : max_ms;
 }
 
 uint64_t mqtt_retry_delay_ms(const struct mqtt *mqtt)

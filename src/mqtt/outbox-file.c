@@ -185,16 +185,40 @@ static bool out_of_memory(const struct ota_error *err)
 	return err->sys_errno == ENOMEM;
 }
 
-static void insert(struct outbox_entry **first, struct outbox_entry *entry)
+/* In no order, as folders are. */
+struct found {
+	struct outbox_entry **entries;
+	size_t count, size;
+};
+
+static bool keep_found(struct found *found, struct outbox_entry *entry,
+		       struct ota_error *err)
 {
-	while (*first && (*first)->number < entry->number)
-		first = &(*first)->next;
-	entry->next = *first;
-	*first = entry;
+	size_t size = found->size ? 2 * found->size : 64;
+	struct outbox_entry **grown;
+
+	if (found->count == found->size) {
+		grown = reallocarray(found->entries, size, sizeof(*grown));
+		if (!grown) {
+			outbox_entry_free(entry);
+			return ota_fail_memory(err, "read the reports");
+		}
+		found->entries = grown;
+		found->size = size;
+	}
+	found->entries[found->count++] = entry;
+	return true;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct outbox_entry *const *one = a, *const *other = b;
+
+	return (*one)->number < (*other)->number ? -1 : 1;
 }
 
 static bool load_one(const char *dir, uint64_t number,
-		     struct outbox_entry **first, unsigned *bad,
+		     struct found *found, unsigned *bad,
 		     struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *path = entry_path(dir, number, "json", err);
@@ -204,10 +228,8 @@ static bool load_one(const char *dir, uint64_t number,
 	if (!path || !aside)
 		return false;
 	entry = read_entry(path, number, err);
-	if (entry) {
-		insert(first, entry);
-		return true;
-	}
+	if (entry)
+		return keep_found(found, entry, err);
 	if (out_of_memory(err))
 		return false;
 	/* Kept for people to look at; if even that fails, left where it is. */
@@ -228,7 +250,7 @@ static uint64_t parse_name(const char *name, const char **ret_suffix)
 }
 
 static bool load_named(const char *dir, const char *name,
-		       struct outbox_entry **first, uint64_t *next,
+		       struct found *found, uint64_t *next,
 		       unsigned *bad, struct ota_error *err)
 {
 	const char *suffix;
@@ -238,7 +260,7 @@ static bool load_named(const char *dir, const char *name,
 	if (number == 0)
 		return true;
 	if (strcmp(suffix, ".json") == 0) {
-		done = load_one(dir, number, first, bad, err);
+		done = load_one(dir, number, found, bad, err);
 	} else if (strcmp(suffix, ".json.tmp") == 0) {
 		OTA_CLEANUP(freep)
 		char *path = entry_path(dir, number, "json.tmp", err);
@@ -252,21 +274,11 @@ static bool load_named(const char *dir, const char *name,
 	return done;
 }
 
-static void free_list(struct outbox_entry *entry)
-{
-	while (entry) {
-		struct outbox_entry *next = entry->next;
-
-		outbox_entry_free(entry);
-		entry = next;
-	}
-}
-
-bool outbox_file_load(const char *dir, struct outbox_entry **ret_first,
+bool outbox_file_load(const char *dir, struct outbox_entries *entries,
 		      uint64_t *ret_next, unsigned *ret_bad,
 		      struct ota_error *err)
 {
-	struct outbox_entry *first = NULL;
+	struct found found = {0};
 	uint64_t next = 1;
 	unsigned bad = 0;
 	bool done = true;
@@ -280,18 +292,25 @@ bool outbox_file_load(const char *dir, struct outbox_entry **ret_first,
 		item = readdir(items);
 		if (!item)
 			break;
-		done = load_named(dir, item->d_name, &first, &next, &bad, err);
+		done = load_named(dir, item->d_name, &found, &next, &bad, err);
 		if (!done)
 			break;
 	}
 	if (done && errno != 0)
 		done = ota_fail_errno(err, errno, "read directory %s", dir);
 	closedir(items);
-	if (!done) {
-		free_list(first);
-		return false;
+	if (done && found.count > 0)
+		qsort(found.entries, found.count, sizeof(*found.entries),
+		      compare_numbers);
+	for (size_t i = 0; i < found.count; i++) {
+		if (done)
+			TAILQ_INSERT_TAIL(entries, found.entries[i], link);
+		else
+			outbox_entry_free(found.entries[i]);
 	}
-	*ret_first = first;
+	free(found.entries);
+	if (!done)
+		return false;
 	*ret_next = next;
 	*ret_bad = bad;
 	return true;

@@ -8,15 +8,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 /* A platform's longest topic is a tenth of it. */
 #define OUTBOX_MAX_TOPIC_BYTES	 1024
 /* A report is a few hundred bytes; platforms refuse far smaller ones. */
 #define OUTBOX_MAX_PAYLOAD_BYTES (64 * 1024)
 
+TAILQ_HEAD(outbox_entries, outbox_entry);
+
 /* A message and its place in the order. */
 struct outbox_entry {
-	struct outbox_entry *next;
+	TAILQ_ENTRY(outbox_entry) link;
+	TAILQ_ENTRY(outbox_entry) droppable; /* unless it is a result */
 	uint64_t number;
 	char *topic;
 	char *payload;
@@ -41,9 +45,9 @@ bool outbox_file_remove(const char *dir, uint64_t number,
 			struct ota_error *err);
 
 /*
- * The entries of `dir` in order, as an owned list that may be empty; clears
+ * Adds the entries of `dir` to `entries`, which is empty, in order; clears
  * what interrupted writes left. `*ret_next`: beyond every number in use.
  */
-bool outbox_file_load(const char *dir, struct outbox_entry **ret_first,
+bool outbox_file_load(const char *dir, struct outbox_entries *entries,
 		      uint64_t *ret_next, unsigned *ret_bad,
 		      struct ota_error *err) OTA_MUST_CHECK;

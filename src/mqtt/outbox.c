@@ -23,32 +23,44 @@ struct outbox {
 
 	bool open;
 	bool pumping;
-	struct outbox_entry *first; /* by number */
+	/* By number: those that were sent, then those that were not. */
+	struct outbox_entries sent, waiting;
+	struct outbox_entries droppable; /* those of both, oldest first */
 	uint64_t next_number;
-	size_t in_flight;
+	size_t in_flight, n_droppable, pending;
 };
 
-static struct outbox_entry *take_out(struct outbox *outbox,
-				     struct outbox_entry *entry)
+static bool is_droppable(const struct outbox_entry *entry)
 {
-	struct outbox_entry **at = &outbox->first;
+	return entry->message_class == OUTBOX_FLEETING ||
+	       entry->message_class == OUTBOX_PROGRESS;
+}
 
-	while (*at != entry)
-		at = &(*at)->next;
-	*at = entry->next;
-	entry->next = NULL;
-	if (entry->in_flight)
-		outbox->in_flight--;
-	return entry;
+static void note_new(struct outbox *outbox, struct outbox_entry *entry)
+{
+	outbox->pending += entry->message_class != OUTBOX_FLEETING;
+	if (!is_droppable(entry))
+		return;
+	TAILQ_INSERT_TAIL(&outbox->droppable, entry, droppable);
+	outbox->n_droppable++;
 }
 
 static void append(struct outbox *outbox, struct outbox_entry *entry)
 {
-	struct outbox_entry **at = &outbox->first;
+	TAILQ_INSERT_TAIL(&outbox->waiting, entry, link);
+	note_new(outbox, entry);
+}
 
-	while (*at)
-		at = &(*at)->next;
-	*at = entry;
+static void take_out(struct outbox *outbox, struct outbox_entry *entry)
+{
+	TAILQ_REMOVE(entry->in_flight ? &outbox->sent : &outbox->waiting, entry,
+		     link);
+	outbox->in_flight -= entry->in_flight;
+	outbox->pending -= entry->message_class != OUTBOX_FLEETING;
+	if (!is_droppable(entry))
+		return;
+	TAILQ_REMOVE(&outbox->droppable, entry, droppable);
+	outbox->n_droppable--;
 }
 
 /* Gone for good. A file that stays is only sent once more, after a restart. */
@@ -60,21 +72,14 @@ static void discard(struct outbox *outbox, struct outbox_entry *entry)
 	outbox_entry_free(entry);
 }
 
-static size_t count_droppable(const struct outbox *outbox)
-{
-	size_t count = 0;
-
-	for (const struct outbox_entry *e = outbox->first; e; e = e->next)
-		count += e->message_class != OUTBOX_RESULT;
-	return count;
-}
-
 /* The oldest that may go; one that was sent already is not worth it. */
 static void drop_oldest(struct outbox *outbox)
 {
-	for (struct outbox_entry *e = outbox->first; e; e = e->next) {
-		if (e->message_class != OUTBOX_RESULT && !e->in_flight) {
-			discard(outbox, e);
+	struct outbox_entry *entry;
+
+	TAILQ_FOREACH(entry, &outbox->droppable, droppable) {
+		if (!entry->in_flight) {
+			discard(outbox, entry);
 			return;
 		}
 	}
@@ -92,19 +97,12 @@ static bool send_entry(struct outbox *outbox, struct outbox_entry *entry)
 		discard(outbox, entry);
 		return true;
 	}
+	TAILQ_REMOVE(&outbox->waiting, entry, link);
+	TAILQ_INSERT_TAIL(&outbox->sent, entry, link);
 	entry->in_flight = true;
 	entry->id = id;
 	outbox->in_flight++;
 	return true;
-}
-
-static struct outbox_entry *first_unsent(const struct outbox *outbox)
-{
-	struct outbox_entry *entry = outbox->first;
-
-	while (entry && entry->in_flight)
-		entry = entry->next;
-	return entry;
 }
 
 static void send_all(struct outbox *outbox)
@@ -116,7 +114,7 @@ static void send_all(struct outbox *outbox)
 		return;
 	outbox->pumping = true;
 	while (outbox->open && outbox->in_flight < OUTBOX_MAX_IN_FLIGHT) {
-		entry = first_unsent(outbox);
+		entry = TAILQ_FIRST(&outbox->waiting);
 		if (!entry || !send_entry(outbox, entry))
 			break;
 	}
@@ -137,20 +135,31 @@ struct outbox *outbox_new(const char *dir, outbox_send_fn send, void *user_data,
 {
 	OTA_CLEANUP(outbox_freep)
 	struct outbox *outbox = calloc(1, sizeof(*outbox));
+	struct outbox_entry *entry;
 	unsigned bad;
 
-	if (!outbox || !(outbox->dir = strdup(dir))) {
+	if (!outbox) {
+		ota_fail_memory(err, "set up the outbox");
+		return NULL;
+	}
+	TAILQ_INIT(&outbox->sent);
+	TAILQ_INIT(&outbox->waiting);
+	TAILQ_INIT(&outbox->droppable);
+	outbox->dir = strdup(dir);
+	if (!outbox->dir) {
 		ota_fail_memory(err, "set up the outbox");
 		return NULL;
 	}
 	outbox->send = send;
 	outbox->send_data = user_data;
 	if (!file_make_dirs(dir, OUTBOX_DIR_MODE, err) ||
-	    !outbox_file_load(dir, &outbox->first, &outbox->next_number, &bad,
+	    !outbox_file_load(dir, &outbox->waiting, &outbox->next_number, &bad,
 			      err)) {
 		ota_wrap(err, "outbox");
 		return NULL;
 	}
+	TAILQ_FOREACH(entry, &outbox->waiting, link)
+		note_new(outbox, entry);
 	if (ret_bad)
 		*ret_bad = bad;
 	return OTA_TAKE(outbox);
@@ -162,12 +171,13 @@ struct outbox *outbox_free(struct outbox *outbox)
 
 	if (!outbox)
 		return NULL;
-	while ((entry = outbox->first)) {
+	TAILQ_CONCAT(&outbox->sent, &outbox->waiting, link);
+	while ((entry = TAILQ_FIRST(&outbox->sent))) {
 		/* Progress that cannot be kept is worth no more than this. */
 		if (entry->message_class == OUTBOX_PROGRESS && !entry->on_disk)
 			(void)!outbox_file_write(outbox->dir, entry, false,
 						 NULL);
-		outbox->first = entry->next;
+		TAILQ_REMOVE(&outbox->sent, entry, link);
 		outbox_entry_free(entry);
 	}
 	free(outbox->dir);
@@ -198,7 +208,7 @@ bool outbox_add(struct outbox *outbox, const struct outbox_message *message,
 		return true;
 	outbox->next_number++;
 	append(outbox, OTA_TAKE(entry));
-	if (count_droppable(outbox) > OUTBOX_MAX_PROGRESS)
+	if (outbox->n_droppable > OUTBOX_MAX_PROGRESS)
 		drop_oldest(outbox);
 	pump(outbox, outbox_pending(outbox));
 	return true;
@@ -212,25 +222,32 @@ void outbox_open(struct outbox *outbox)
 
 void outbox_close(struct outbox *outbox)
 {
-	struct outbox_entry *next;
+	struct outbox_entry *entry, *next;
 
 	outbox->open = false;
-	for (struct outbox_entry *e = outbox->first; e; e = next) {
-		next = e->next;
-		e->in_flight = false;
-		if (e->message_class == OUTBOX_FLEETING)
-			discard(outbox, e);
-	}
+	TAILQ_FOREACH(entry, &outbox->sent, link)
+		entry->in_flight = false;
 	outbox->in_flight = 0;
+	/* In front of the others, where they were. */
+	TAILQ_CONCAT(&outbox->sent, &outbox->waiting, link);
+	TAILQ_CONCAT(&outbox->waiting, &outbox->sent, link);
+	for (entry = TAILQ_FIRST(&outbox->waiting); entry; entry = next) {
+		next = TAILQ_NEXT(entry, link);
+		if (entry->message_class == OUTBOX_FLEETING ||
+		    entry->message_class == OUTBOX_VERSION)
+			discard(outbox, entry);
+	}
 }
 
 static struct outbox_entry *find_sent(const struct outbox *outbox, int id)
 {
-	struct outbox_entry *entry = outbox->first;
+	struct outbox_entry *entry;
 
-	while (entry && !(entry->in_flight && entry->id == id))
-		entry = entry->next;
-	return entry;
+	TAILQ_FOREACH(entry, &outbox->sent, link) {
+		if (entry->id == id)
+			return entry;
+	}
+	return NULL;
 }
 
 bool outbox_acknowledge(struct outbox *outbox, int id)
@@ -248,11 +265,7 @@ bool outbox_acknowledge(struct outbox *outbox, int id)
 
 size_t outbox_pending(const struct outbox *outbox)
 {
-	size_t count = 0;
-
-	for (const struct outbox_entry *e = outbox->first; e; e = e->next)
-		count += e->message_class != OUTBOX_FLEETING;
-	return count;
+	return outbox->pending;
 }
 
 void outbox_on_empty(struct outbox *outbox, void (*fn)(void *user_data),

@@ -55,11 +55,21 @@ bool ctl_job_is_good(struct json_object *job)
 	return state_of(job) == JOB_STATE_SUCCEEDED;
 }
 
-unsigned ctl_job_percent(struct json_object *job)
+static unsigned percent_of(struct json_object *job, const char *key)
 {
-	int64_t percent = json_get_int(job, "progress_percent", 0);
+	int64_t percent = json_get_int(job, key, 0);
 
 	return percent < 0 ? 0 : percent > 100 ? 100 : (unsigned)percent;
+}
+
+unsigned ctl_job_percent(struct json_object *job)
+{
+	return percent_of(job, "progress_percent");
+}
+
+unsigned ctl_job_install_percent(struct json_object *job)
+{
+	return percent_of(job, "install_percent");
 }
 
 bool ctl_job_time_left(struct json_object *job, uint64_t *ret_seconds)
@@ -124,6 +134,11 @@ char *ctl_job_note(struct json_object *job)
 		return strdup(waiting);
 	if (state_of(job) == JOB_STATE_DOWNLOADING)
 		return note_of_download(job);
+	if (ctl_job_install_percent(job) > 0)
+		return asprintf(&note, "%u%% installed",
+				ctl_job_install_percent(job)) < 0 ?
+			       NULL :
+			       note;
 	return strdup(ctl_job_is_good(job) ? "" : message);
 }
 

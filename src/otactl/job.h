@@ -19,6 +19,8 @@ const char *ctl_field(struct json_object *object, const char *key);
 bool ctl_job_is_ended(struct json_object *job);
 bool ctl_job_is_good(struct json_object *job);
 unsigned ctl_job_percent(struct json_object *job);
+/* Of the installation, as its handler tells; 0: nothing yet. */
+unsigned ctl_job_install_percent(struct json_object *job);
 
 /* Seconds until the download ends; false: nobody knows. */
 bool ctl_job_time_left(struct json_object *job, uint64_t *ret_seconds);

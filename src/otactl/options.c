@@ -230,7 +230,7 @@ static void print_command(const struct ctl_command *command)
 void ctl_help(void)
 {
 	printf("Usage: otactl [OPTION...] COMMAND [ARGUMENT...]\n"
-	       "Ask and tell otad, the update daemon. COMMAND --help says more.\n\n");
+	       "Ask and tell otad, the update daemon. More: otactl COMMAND --help, man otactl.\n\n");
 	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
 		if (group_size(c->name) > 0)
 			c = print_group(c);

@@ -176,6 +176,6 @@ int otactl_main(int argc, char **argv)
 		return check_output(CTL_DONE);
 	}
 	if (first == argc)
-		return ctl_usage(&ctl, "what is to be done?");
+		return ctl_usage(&ctl, "no command; 'otactl status' shows what runs");
 	return check_output(run_words(&ctl, argc, argv, first));
 }

@@ -13,6 +13,8 @@
 
 #define CLEAR_LINE "\x1b[K"
 #define CLEAR_BELOW "\x1b[J"
+/* A line for every so much of what a handler tells. */
+#define LINE_STEP_PERCENT 10
 /* Below the bars: where the cursor stands, and what was typed last. */
 #define ROWS_KEPT 2
 
@@ -49,6 +51,9 @@ static bool looks_the_same(struct json_object *old, struct json_object *job)
 
 	if (!old || ctl_job_percent(old) != ctl_job_percent(job))
 		return false;
+	if (ctl_job_install_percent(old) / LINE_STEP_PERCENT !=
+	    ctl_job_install_percent(job) / LINE_STEP_PERCENT)
+		return false;
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(fields); i++) {
 		if (strcmp(ctl_field(old, fields[i]), ctl_field(job, fields[i])) != 0)
 			return false;
@@ -59,7 +64,8 @@ static bool looks_the_same(struct json_object *old, struct json_object *job)
 /* What stays true once the line is in a log: no speed, no time left. */
 static char *lasting_note(struct json_object *job)
 {
-	if (*ctl_field(job, "error") || *ctl_field(job, "waiting"))
+	if (*ctl_field(job, "error") || *ctl_field(job, "waiting") ||
+	    ctl_job_install_percent(job) > 0)
 		return ctl_job_note(job);
 	return strdup(ctl_field(job, "message"));
 }

@@ -14,7 +14,7 @@ static const char help[] =
 	"  -h, --help          print this and exit\n"
 	"\n"
 	"Exit status: 0 stopped, 1 failed, 2 bad configuration or command line.\n"
-	"otactl shows what a running otad does; otactl --help says more.\n";
+	"otactl shows what a running otad does. Manuals: otad(8), otad.conf(5).\n";
 
 enum { OPTION_CHECK_CONFIG = 256, OPTION_VERSION };
 

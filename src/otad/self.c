@@ -135,19 +135,22 @@ bool self_forget_passed_over(const struct self *self, struct ota_error *err)
 
 void self_exec(const struct self *self, const char *path, struct ota_error *err)
 {
-	sigset_t none;
+	sigset_t none, ours;
 
-	/* The libraries' descriptors are not all CLOEXEC (library-notes, 5). */
+	/* None of libmosquitto's and libcurl's descriptors is. */
 	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
 		ota_fail_errno(err, errno, "close_range");
 		return;
 	}
 	notify_reloading();
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigprocmask(SIG_SETMASK, &none, &ours);
 	signal(SIGPIPE, SIG_DFL);
 	execv(path, self->argv);
 	ota_fail_errno(err, errno, "execute %s", path);
+	/* We go on: signals and children are the loop's again. */
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &ours, NULL);
 	ota_rekind(err, OTA_ERROR_RESTART_FAILED);
 	notify_ready();
 }

@@ -1,6 +1,7 @@
 #include "artifact-private.h"
 
 #include <dirent.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "otad/fetch/fetch.h"
 
 #define RECORD_SUFFIX ".json"
+#define TRIM_GAP_MS 1000
 
 /* The version stands in the file's name, so that a person can tell. */
 char *artifact_store_path(const struct artifact_store *store,
@@ -27,17 +29,56 @@ char *artifact_store_path(const struct artifact_store *store,
 	return path;
 }
 
-static bool is_wanted(const struct artifact_store *store, const char *path)
+static bool is_record(const char *path)
 {
-	for (struct artifact *a = store->artifacts; a; a = a->next) {
-		size_t n = strlen(a->path);
+	size_t n = strlen(path), m = strlen(RECORD_SUFFIX);
 
-		if (strncmp(path, a->path, n) == 0 &&
-		    (path[n] == '\0' || strncmp(path + n, RECORD_SUFFIX,
-						strlen(RECORD_SUFFIX)) == 0))
-			return true;
+	return n > m && strcmp(path + n - m, RECORD_SUFFIX) == 0;
+}
+
+/* The paths of all that somebody wants, in order. */
+struct wanted {
+	const char **paths;
+	size_t count, size;
+	bool out_of_memory;
+};
+
+static void add_wanted(const void *node, VISIT order, void *closure)
+{
+	const struct artifact *artifact = *(const struct artifact *const *)node;
+	struct wanted *wanted = closure;
+	const char **grown;
+
+	if ((order != postorder && order != leaf) || wanted->out_of_memory)
+		return;
+	if (wanted->count == wanted->size) {
+		wanted->size = wanted->size ? 2 * wanted->size : 16;
+		grown = reallocarray(wanted->paths, wanted->size,
+				     sizeof(*grown));
+		wanted->out_of_memory = !grown;
+		if (!grown)
+			return;
+		wanted->paths = grown;
 	}
-	return false;
+	wanted->paths[wanted->count++] = artifact->path;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_wanted(const struct wanted *wanted, const char *path)
+{
+	OTA_CLEANUP(freep) char *whole = strdup(path);
+	const char *key = whole;
+
+	if (!whole)
+		return true;
+	if (is_record(whole))
+		whole[strlen(whole) - strlen(RECORD_SUFFIX)] = '\0';
+	return bsearch(&key, wanted->paths, wanted->count,
+		       sizeof(*wanted->paths), compare_paths);
 }
 
 /* False stops the walk. */
@@ -48,12 +89,16 @@ typedef bool (*file_fn)(struct artifact_store *store, const char *path,
 static void each_unwanted(struct artifact_store *store, file_fn fn,
 			  void *user_data)
 {
+	struct wanted wanted = { 0 };
 	DIR *dir = opendir(store->dir);
 	struct dirent *entry;
-	bool go_on = true;
+	bool go_on;
 
-	if (!dir)
-		return;
+	twalk_r(store->artifacts, add_wanted, &wanted);
+	if (wanted.count > 0)
+		qsort(wanted.paths, wanted.count, sizeof(*wanted.paths),
+		      compare_paths);
+	go_on = dir && !wanted.out_of_memory;
 	while (go_on && (entry = readdir(dir))) {
 		OTA_CLEANUP(freep) char *path = NULL;
 		struct stat st;
@@ -64,10 +109,12 @@ static void each_unwanted(struct artifact_store *store, file_fn fn,
 			path = NULL;
 			break;
 		}
-		if (!is_wanted(store, path) && lstat(path, &st) == 0)
+		if (!is_wanted(&wanted, path) && lstat(path, &st) == 0)
 			go_on = fn(store, path, &st, user_data);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+	free(wanted.paths);
 }
 
 static bool remove_old(struct artifact_store *store, const char *path,
@@ -110,13 +157,6 @@ static bool is_partial(const char *path)
 	return file_exists(record);
 }
 
-static bool is_record(const char *path)
-{
-	size_t n = strlen(path), m = strlen(RECORD_SUFFIX);
-
-	return n > m && strcmp(path + n - m, RECORD_SUFFIX) == 0;
-}
-
 static bool is_before(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec :
@@ -143,10 +183,11 @@ static bool count_cached(struct artifact_store *store, const char *path,
 	return true;
 }
 
-void artifact_store_trim(struct artifact_store *store)
+static void trim(struct artifact_store *store)
 {
 	struct ota_error err;
 
+	store->trimmed_ms = loop_now_ms(store->loop);
 	for (;;) {
 		struct cached cached = { 0 };
 		bool done;
@@ -162,4 +203,27 @@ void artifact_store_trim(struct artifact_store *store)
 		if (done)
 			return;
 	}
+}
+
+static void on_trim_time(struct loop_source *source, void *user_data)
+{
+	struct artifact_store *store = user_data;
+
+	store->trim = loop_source_free(store->trim);
+	trim(store);
+}
+
+void artifact_store_trim(struct artifact_store *store)
+{
+	uint64_t now_ms = loop_now_ms(store->loop);
+	struct ota_error err;
+
+	if (store->trim)
+		return;
+	/* Ten thousand devices end with ten thousand artifacts, at worst. */
+	if (store->trimmed_ms && now_ms - store->trimmed_ms < TRIM_GAP_MS)
+		store->trim = loop_add_timer(store->loop, TRIM_GAP_MS,
+					     on_trim_time, store, &err);
+	if (!store->trim)
+		trim(store);
 }

@@ -22,9 +22,15 @@ static void end_work(struct artifact *artifact)
 	artifact->fd = -1;
 }
 
+static void end_fetch(struct artifact *artifact)
+{
+	artifact->store->transfers -= artifact->fetch != NULL;
+	artifact->fetch = fetch_free(artifact->fetch);
+}
+
 void artifact_stop(struct artifact *artifact)
 {
-	artifact->fetch = fetch_free(artifact->fetch);
+	end_fetch(artifact);
 	end_work(artifact);
 }
 
@@ -121,8 +127,7 @@ static void on_progress(struct fetch *fetch,
 		.bytes_per_second = progress->bytes_per_second,
 	};
 
-	for (struct artifact_user *u = artifact->users; u; u = u->next)
-		u->observer.progress(u->user_data, &told);
+	artifact_show_all(artifact, &told);
 }
 
 static void on_fetched(struct fetch *fetch, const struct ota_error *err,
@@ -133,7 +138,7 @@ static void on_fetched(struct fetch *fetch, const struct ota_error *err,
 
 	if (err)
 		copy = *err;
-	artifact->fetch = fetch_free(artifact->fetch);
+	end_fetch(artifact);
 	if (err)
 		failed(artifact, &copy);
 	else
@@ -179,6 +184,7 @@ static bool start_fetch(struct artifact *artifact, struct ota_error *err)
 		return false;
 	artifact->fetch = fetch_new(artifact->store->fetcher, &request,
 				    &observer, artifact, err);
+	artifact->store->transfers += artifact->fetch != NULL;
 	return artifact->fetch;
 }
 
@@ -198,6 +204,13 @@ static bool read_slice(struct artifact *artifact, ssize_t *ret_size,
 	return hasher_update(artifact->hasher, slice, (size_t)*ret_size, err);
 }
 
+/* What CacheSize= lets go is what has not been used for longest. */
+static void note_use(const struct artifact *artifact)
+{
+	if (futimens(artifact->fd, NULL) < 0)
+		log_debug(NULL, "%s: %s", artifact->path, strerror(errno));
+}
+
 /* A slice for each turn of the loop. */
 static void hash_slice(struct loop_source *source, void *user_data)
 {
@@ -211,6 +224,7 @@ static void hash_slice(struct loop_source *source, void *user_data)
 	} else if (size > 0) {
 		loop_defer_again(artifact->work);
 	} else {
+		note_use(artifact);
 		end_work(artifact);
 		completed(artifact);
 	}

@@ -1,5 +1,6 @@
 #include "artifact-private.h"
 
+#include <search.h>
 #include <string.h>
 
 #include "otad/base/log.h"
@@ -35,6 +36,7 @@ void artifact_store_configure(struct artifact_store *store,
 
 static void artifact_free(struct artifact *artifact)
 {
+	artifact_stop_telling(artifact);
 	artifact_stop(artifact);
 	hasher_free(artifact->hasher);
 	config_unref(artifact->config);
@@ -44,14 +46,29 @@ static void artifact_free(struct artifact *artifact)
 	free(artifact);
 }
 
+/* By the digest first: it tells most of them apart. */
+static int compare(const void *a, const void *b)
+{
+	const struct artifact *one = a, *other = b;
+	int order = strcmp(one->digest.hex, other->digest.hex);
+
+	return order ? order : strcmp(one->version, other->version);
+}
+
 static void unlink_artifact(struct artifact *artifact)
 {
-	struct artifact **at = &artifact->store->artifacts;
-
-	while (*at != artifact)
-		at = &(*at)->next;
-	*at = artifact->next;
+	tdelete(artifact, &artifact->store->artifacts, compare);
 	artifact_free(artifact);
+}
+
+void artifact_drop_unneeded(struct artifact *artifact)
+{
+	if (artifact->calling || artifact_has_users(artifact))
+		return;
+	/* What nobody waits for is not fetched; a claim keeps the rest. */
+	artifact_stop(artifact);
+	if (artifact->claims == 0)
+		unlink_artifact(artifact);
 }
 
 struct artifact_store *artifact_store_free(struct artifact_store *store)
@@ -59,77 +76,39 @@ struct artifact_store *artifact_store_free(struct artifact_store *store)
 	if (!store)
 		return NULL;
 	while (store->artifacts)
-		unlink_artifact(store->artifacts);
+		unlink_artifact(*(struct artifact **)store->artifacts);
+	loop_source_free(store->trim);
 	config_unref(store->config);
 	free(store->dir);
 	free(store);
 	return NULL;
 }
 
-/* By the digest first: it tells most of them apart. */
 static struct artifact *find(const struct artifact_store *store,
 			     const struct offer *offer)
 {
 	const struct digest *digest = offer_digest(offer);
+	struct artifact key = { .version = offer->version };
+	struct artifact **node;
 
-	for (struct artifact *a = digest ? store->artifacts : NULL; a;
-	     a = a->next)
-		if (strcmp(a->digest.hex, digest->hex) == 0 &&
-		    strcmp(a->version, offer->version) == 0)
-			return a;
-	return NULL;
-}
-
-bool artifact_same(const struct offer *a, const struct offer *b)
-{
-	const struct digest *one = offer_digest(a), *other = offer_digest(b);
-
-	return one && other && strcmp(one->hex, other->hex) == 0 &&
-	       strcmp(a->version, b->version) == 0;
+	if (!digest)
+		return NULL;
+	key.digest = *digest;
+	node = tfind(&key, &store->artifacts, compare);
+	return node ? *node : NULL;
 }
 
 bool artifact_store_has(const struct artifact_store *store,
 			const struct offer *offer)
 {
-	return find(store, offer) != NULL;
+	const struct artifact *artifact = find(store, offer);
+
+	return artifact && artifact_has_users(artifact);
 }
 
 unsigned artifact_store_transfers(const struct artifact_store *store)
 {
-	unsigned count = 0;
-
-	for (struct artifact *a = store->artifacts; a; a = a->next)
-		if (a->fetch)
-			count++;
-	return count;
-}
-
-static struct artifact_user *next_due(const struct artifact *artifact)
-{
-	struct artifact_user *user = artifact->users;
-
-	while (user && !user->due)
-		user = user->next;
-	return user;
-}
-
-/* Whoever is told may let go, free others, and want the same again: that is
- * for the next telling. */
-void artifact_tell_all(struct artifact *artifact, const struct ota_error *err)
-{
-	struct artifact_user *user;
-
-	for (user = artifact->users; user; user = user->next)
-		user->due = !user->told;
-	artifact->telling = true;
-	while ((user = next_due(artifact))) {
-		user->due = false;
-		user->told = true;
-		user->observer.fetched(user->user_data, err);
-	}
-	artifact->telling = false;
-	if (!artifact->users)
-		unlink_artifact(artifact);
+	return store->transfers;
 }
 
 static unsigned algs_of(const struct offer *offer, bool want_sha256)
@@ -143,34 +122,64 @@ static unsigned algs_of(const struct offer *offer, bool want_sha256)
 	return algs;
 }
 
-/* Takes `path`. */
 static struct artifact *artifact_new(struct artifact_store *store,
-				     const struct offer *offer, char *path,
+				     const struct offer *offer,
 				     struct ota_error *err)
 {
 	struct artifact *artifact = calloc(1, sizeof(*artifact));
+	struct artifact **node;
 
 	if (!artifact) {
-		free(path);
 		ota_fail_memory(err, "keeping an artifact");
 		return NULL;
 	}
-	artifact->path = path;
+	artifact_init_users(artifact);
 	artifact->fd = -1;
 	artifact->store = store;
 	artifact->config = config_ref(store->config);
 	artifact->announced_bytes = offer->size_bytes;
 	artifact->digest = *offer_digest(offer);
+	artifact->path = artifact_store_path(store, offer);
 	artifact->url = strdup(offer->url);
 	artifact->version = strdup(offer->version);
-	if (!artifact->url || !artifact->version) {
+	node = artifact->path && artifact->url && artifact->version ?
+		       tsearch(artifact, &store->artifacts, compare) :
+		       NULL;
+	if (!node) {
 		artifact_free(artifact);
 		ota_fail_memory(err, "keeping an artifact");
 		return NULL;
 	}
-	artifact->next = store->artifacts;
-	store->artifacts = artifact;
 	return artifact;
+}
+
+struct artifact *artifact_claim(struct artifact_store *store,
+				const struct offer *offer, struct ota_error *err)
+{
+	struct artifact *artifact = find(store, offer);
+
+	if (!artifact)
+		artifact = artifact_new(store, offer, err);
+	if (artifact)
+		artifact->claims++;
+	return artifact;
+}
+
+struct artifact *artifact_release(struct artifact *artifact)
+{
+	if (!artifact)
+		return NULL;
+	artifact->claims--;
+	artifact_drop_unneeded(artifact);
+	return NULL;
+}
+
+unsigned artifact_store_claims(const struct artifact_store *store,
+			       const struct offer *offer)
+{
+	const struct artifact *artifact = find(store, offer);
+
+	return artifact ? artifact->claims : 0;
 }
 
 static bool take_url(struct artifact *artifact, const char *url,
@@ -185,41 +194,24 @@ static bool take_url(struct artifact *artifact, const char *url,
 	return true;
 }
 
-/* One more for an artifact that is here already. */
-static bool join(struct artifact *artifact, const struct offer *offer,
-		 bool want_sha256, struct ota_error *err)
+/* The first one begins; the others find it at whatever it does. */
+static bool begin_or_join(struct artifact *artifact, const struct offer *offer,
+			  bool want_sha256, struct ota_error *err)
 {
+	bool begins = !artifact_has_users(artifact);
+
 	if (!take_url(artifact, offer->url, err))
 		return false;
-	artifact->algs |= algs_of(offer, want_sha256);
-	return artifact_go_on(artifact, offer->url, err);
-}
-
-static struct artifact *find_or_begin(struct artifact_store *store,
-				      const struct offer *offer,
-				      bool want_sha256, struct ota_error *err)
-{
-	struct artifact *artifact = find(store, offer);
-	char *path;
-	bool ok;
-
-	if (artifact) {
-		ok = join(artifact, offer, want_sha256, err);
-	} else {
-		path = artifact_store_path(store, offer);
-		if (!path) {
-			ota_fail_memory(err, "wanting an artifact");
-			return NULL;
-		}
-		artifact = artifact_new(store, offer, path, err);
-		if (!artifact)
-			return NULL;
-		artifact->algs = algs_of(offer, want_sha256);
-		ok = artifact_begin(artifact, err);
+	if (!begins) {
+		artifact->algs |= algs_of(offer, want_sha256);
+		return artifact_go_on(artifact, offer->url, err);
 	}
-	if (!ok && !artifact->users && !artifact->telling)
-		unlink_artifact(artifact);
-	return ok ? artifact : NULL;
+	config_ref(artifact->store->config);
+	config_unref(artifact->config);
+	artifact->config = artifact->store->config;
+	artifact->announced_bytes = offer->size_bytes;
+	artifact->algs = algs_of(offer, want_sha256);
+	return artifact_begin(artifact, err);
 }
 
 struct artifact_user *artifact_want(struct artifact_store *store,
@@ -228,38 +220,32 @@ struct artifact_user *artifact_want(struct artifact_store *store,
 				    void *user_data, struct ota_error *err)
 {
 	OTA_CLEANUP(freep) struct artifact_user *user = calloc(1, sizeof(*user));
-	struct artifact *artifact;
+	struct artifact *artifact = find(store, offer);
 
 	if (!user) {
 		ota_fail_memory(err, "wanting an artifact");
 		return NULL;
 	}
-	artifact = find_or_begin(store, offer, want_sha256, err);
+	if (!artifact)
+		artifact = artifact_new(store, offer, err);
 	if (!artifact)
 		return NULL;
-	user->artifact = artifact;
+	if (!begin_or_join(artifact, offer, want_sha256, err)) {
+		artifact_drop_unneeded(artifact);
+		return NULL;
+	}
 	user->observer = *observer;
 	user->user_data = user_data;
-	user->next = artifact->users;
-	artifact->users = user;
+	artifact_add_user(artifact, user);
 	return OTA_TAKE(user);
 }
 
 struct artifact_user *artifact_user_free(struct artifact_user *user)
 {
-	struct artifact *artifact;
-	struct artifact_user **at;
-
 	if (!user)
 		return NULL;
-	artifact = user->artifact;
-	at = &artifact->users;
-	while (*at != user)
-		at = &(*at)->next;
-	*at = user->next;
+	artifact_remove_user(user);
 	free(user);
-	if (!artifact->users && !artifact->telling)
-		unlink_artifact(artifact);
 	return NULL;
 }
 

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct artifact;
 struct artifact_store;
 struct artifact_user; /* one job's interest in one artifact */
 struct fetcher;
@@ -48,18 +49,30 @@ void artifact_store_configure(struct artifact_store *store,
  */
 void artifact_store_sweep(struct artifact_store *store, uint64_t max_age_ms);
 
-/* Beyond CacheSize= the oldest verified artifacts that no job wants go. */
+/* Beyond CacheSize= the verified artifacts that no job wants go, those first
+ * that have not been used for longest. At most once a second. */
 void artifact_store_trim(struct artifact_store *store);
 
-/* How many transfers run; whether `offer`'s artifact is among them or here. */
+/* How many transfers run; whether `offer`'s artifact is among them or wanted by
+ * one that has it. */
 unsigned artifact_store_transfers(const struct artifact_store *store);
 bool artifact_store_has(const struct artifact_store *store,
 			const struct offer *offer);
 /* Where the artifact of `offer` lies, or would. Owned, NULL: out of memory. */
 char *artifact_store_path(const struct artifact_store *store,
 			  const struct offer *offer) OTA_MUST_CHECK;
-/* Whether both offers mean the same file. */
-bool artifact_same(const struct offer *a, const struct offer *b);
+
+/*
+ * Will want the artifact of `offer`, which names a digest: nothing is fetched
+ * yet, but what is on disk stays. Counted; NULL: out of memory.
+ */
+struct artifact *artifact_claim(struct artifact_store *store,
+				const struct offer *offer,
+				struct ota_error *err) OTA_MUST_CHECK;
+/* Accepts NULL, returns NULL. */
+struct artifact *artifact_release(struct artifact *artifact);
+unsigned artifact_store_claims(const struct artifact_store *store,
+			       const struct offer *offer);
 
 /*
  * Wants the artifact of `offer`: starts, joins or resumes its download. The

@@ -1,50 +1,66 @@
 #include "gate.h"
 
-#include <string.h>
-
-#include "updater-private.h"
+#include "job.h"
 
 static bool is_self(const struct job *job)
 {
 	return installer_restarts_self(job->settings->type);
 }
 
-static bool is_sub_device(const struct job *job)
+void gate_wait(struct gate *gate, struct job *job)
 {
-	return strcmp(job->offer->device, DEVICE_SELF) != 0;
+	if (job->gate_waiting)
+		return;
+	job->gate_waiting = true;
+	gate->selves_waiting += is_self(job);
 }
 
-void gate_look(struct gate *gate, const struct updater *updater)
+void gate_leave_queue(struct gate *gate, struct job *job)
 {
-	*gate = (struct gate){
-		.wave_size = updater->config->update.wave_size,
-	};
-	for (const struct job *job = updater->jobs; job; job = job->next) {
-		if (job_is_installing(job))
-			gate_pass(gate, job);
-		else if (job->gate_waiting && is_self(job))
-			gate->self_waits = true;
-	}
+	if (!job->gate_waiting)
+		return;
+	job->gate_waiting = false;
+	gate->selves_waiting -= is_self(job);
+}
+
+static const char *wave_reason(unsigned wave_size)
+{
+	return wave_size > 0 ? "other devices are being updated (WaveSize=)" :
+			       "other devices are being updated";
 }
 
 bool gate_is_open(const struct gate *gate, const struct job *job,
-		  const char **ret_reason)
+		  unsigned wave_size, const char **ret_reason)
 {
+	unsigned places = wave_size > 0 ? wave_size : GATE_WAVE_SIZE_DEFAULT;
+
 	*ret_reason = NULL;
 	if (is_self(job) ? gate->installing > 0 : gate->selves > 0)
 		*ret_reason = "another update is being installed";
 	/* Else a steady stream of others would hold otad back for ever. */
-	else if (gate->self_waits && !is_self(job))
+	else if (gate->selves_waiting > 0 && !is_self(job))
 		*ret_reason = "otad itself is updated first";
-	else if (is_sub_device(job) && gate->wave_size > 0 &&
-		 gate->wave >= gate->wave_size)
-		*ret_reason = "other devices are being updated (WaveSize=)";
+	else if (job_is_of_sub_device(job) && gate->wave >= places)
+		*ret_reason = wave_reason(wave_size);
 	return !*ret_reason;
 }
 
-void gate_pass(struct gate *gate, const struct job *job)
+void gate_enter(struct gate *gate, struct job *job)
 {
+	if (job->has_place)
+		return;
+	job->has_place = true;
 	gate->installing++;
 	gate->selves += is_self(job);
-	gate->wave += is_sub_device(job);
+	gate->wave += job_is_of_sub_device(job);
+}
+
+void gate_leave(struct gate *gate, struct job *job)
+{
+	if (!job->has_place)
+		return;
+	job->has_place = false;
+	gate->installing--;
+	gate->selves -= is_self(job);
+	gate->wave -= job_is_of_sub_device(job);
 }

@@ -3,24 +3,29 @@
 /*
  * Who may touch its target now: `self` swaps and restarts only while no other
  * job is between backing-up and confirming (protocols.md, section 1.8), and at
- * most WaveSize= sub-devices are being installed at a time.
+ * most WaveSize= sub-devices are being installed at a time. Kept count of, so
+ * that ten thousand who wait cost nothing.
  */
 
 #include <stdbool.h>
 
 struct job;
-struct updater;
 
-/* What goes on, counted once for all who wait. */
+/* Without a WaveSize=: each is a process, and most of its time a serial line. */
+#define GATE_WAVE_SIZE_DEFAULT 64
+
 struct gate {
-	unsigned installing, selves, wave;
-	bool self_waits;
-	unsigned wave_size;
+	unsigned installing, selves, wave; /* who has a place */
+	unsigned selves_waiting;
 };
 
-void gate_look(struct gate *gate, const struct updater *updater);
-/* `job` waits. False: `*ret_reason` says why (static text); true: it is NULL. */
+/* `job` waits, or does not any more. */
+void gate_wait(struct gate *gate, struct job *job);
+void gate_leave_queue(struct gate *gate, struct job *job);
+/* False: `*ret_reason` says why (static text); true: it is NULL. `wave_size`
+ * as configured. */
 bool gate_is_open(const struct gate *gate, const struct job *job,
-		  const char **ret_reason);
-/* `job` goes through. */
-void gate_pass(struct gate *gate, const struct job *job);
+		  unsigned wave_size, const char **ret_reason);
+/* `job` has a place until it leaves; each may be called twice. */
+void gate_enter(struct gate *gate, struct job *job);
+void gate_leave(struct gate *gate, struct job *job);

@@ -103,14 +103,18 @@ static uint64_t count_of(struct json_object *json, const char *key)
 	return count > 0 ? (uint64_t)count : 0;
 }
 
+static void count(struct history_totals *totals, enum job_state state,
+		  uint64_t bytes)
+{
+	totals->succeeded += state == JOB_STATE_SUCCEEDED;
+	totals->failed += state == JOB_STATE_FAILED;
+	totals->rolled_back += state == JOB_STATE_ROLLED_BACK;
+	totals->bytes += bytes;
+}
+
 static bool count_entry(const struct history_entry *entry, void *user_data)
 {
-	struct history_totals *totals = user_data;
-
-	totals->succeeded += entry->state == JOB_STATE_SUCCEEDED;
-	totals->failed += entry->state == JOB_STATE_FAILED;
-	totals->rolled_back += entry->state == JOB_STATE_ROLLED_BACK;
-	totals->bytes += entry->bytes;
+	count(user_data, entry->state, entry->bytes);
 	return true;
 }
 
@@ -232,7 +236,7 @@ static bool write_line(int fd, const char *text, off_t end,
 }
 
 bool history_append(const struct store *store, const struct job *job,
-		    struct ota_error *err)
+		    struct history_totals *totals, struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *path = history_path(store);
 	OTA_CLEANUP(json_freep) struct json_object *json = make_line(job);
@@ -254,7 +258,12 @@ bool history_append(const struct store *store, const struct job *job,
 		return ota_fail_errno(err, errno, "open %s", path);
 	if (!find_end(fd, job->id, &end, &there, err))
 		return false;
-	return there || write_line(fd, text, end, err);
+	if (there)
+		return true;
+	if (!write_line(fd, text, end, err))
+		return false;
+	count(totals, job->state, job->bytes);
+	return true;
 }
 
 /* The start of the last `count` lines of `size` bytes that end in LF. */

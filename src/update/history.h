@@ -16,9 +16,6 @@ struct store;
 /* Beyond it the older half goes. */
 #define HISTORY_MAX_BYTES (512 * 1024)
 
-/* Appends and syncs. A job that stands there already is not repeated. */
-bool history_append(const struct store *store, const struct job *job,
-		    struct ota_error *err) OTA_MUST_CHECK;
 bool history_read(const struct store *store, size_t count, history_fn fn,
 		  void *user_data, struct ota_error *err) OTA_MUST_CHECK;
 
@@ -28,3 +25,8 @@ struct history_totals {
 /* Of all jobs, those that have left the file included. */
 bool history_count(const struct store *store, struct history_totals *ret,
 		   struct ota_error *err) OTA_MUST_CHECK;
+/* Appends, syncs and adds to `totals`. A job that stands there already is not
+ * repeated. */
+bool history_append(const struct store *store, const struct job *job,
+		    struct history_totals *totals, struct ota_error *err)
+	OTA_MUST_CHECK;

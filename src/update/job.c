@@ -56,6 +56,7 @@ struct job *job_free(struct job *job)
 		return NULL;
 	installation_free(job->installation);
 	artifact_user_free(job->artifact);
+	artifact_release(job->claim);
 	fetch_text_free(job->signature);
 	config_unref(job->signature_config);
 	loop_source_free(job->deadline);
@@ -65,6 +66,7 @@ struct job *job_free(struct job *job)
 	offer_free(job->waiting);
 	free(job->old_version);
 	free(job->cause_text);
+	free(job->away_text);
 	free(job);
 	return NULL;
 }
@@ -85,6 +87,11 @@ void job_raise_percent(struct job *job)
 
 	if (percent > job->overall_percent)
 		job->overall_percent = percent;
+}
+
+bool job_is_of_sub_device(const struct job *job)
+{
+	return strcmp(job->offer->device, DEVICE_SELF) != 0;
 }
 
 bool job_is_installing(const struct job *job)
@@ -129,7 +136,9 @@ struct json_object *job_to_json(const struct job *job)
 	    !json_add_int(json, "overall_percent", job->overall_percent) ||
 	    !json_add_int(json, "bytes", (int64_t)job->bytes) ||
 	    !json_add_int(json, "told_percent", job->told_percent) ||
-	    !json_add_int(json, "refetches", job->refetches))
+	    !json_add_int(json, "refetches", job->refetches) ||
+	    !json_add_int(json, "away_attempts", job->away_attempts) ||
+	    !json_add_int(json, "away_ms", (int64_t)job->away_ms))
 		return NULL;
 	return OTA_TAKE(json);
 }
@@ -219,7 +228,10 @@ struct job *job_from_json(struct updater *updater, struct json_object *json,
 	job->told_percent = read_told(json);
 	job->bytes = read_count(json, "bytes");
 	job->refetches = (unsigned)read_count(json, "refetches");
+	job->away_attempts = (unsigned)read_count(json, "away_attempts");
+	job->away_ms = read_count(json, "away_ms");
 	job->total_bytes = job->offer->size_bytes;
 	job->recorded = true;
+	job->to_resume = true;
 	return OTA_TAKE(job);
 }

@@ -13,7 +13,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
+struct artifact;
 struct artifact_user;
 struct config;
 struct fetch_text;
@@ -26,10 +28,14 @@ struct updater;
 /* A verified artifact that vanishes so often will vanish again. */
 #define JOB_MAX_REFETCHES 3
 
+TAILQ_HEAD(job_queue, job);
+
 struct job {
 	struct updater *updater; /* borrowed */
 	struct job *next, *previous; /* the updater's list */
-	struct job *same_bucket;     /* and its index */
+	struct job *same_device;     /* and its index */
+	struct job_queue *queue;     /* where it waits; NULL: it does not */
+	TAILQ_ENTRY(job) in_queue;
 
 	/* Recorded. */
 	char id[JOB_ID_SIZE];
@@ -46,9 +52,12 @@ struct job {
 	uint64_t bytes;			/* downloaded */
 	int told_percent; /* of the download, to the cloud; -1: none yet */
 	unsigned refetches; /* times the artifact was lost after its download */
+	unsigned away_attempts; /* times the device was not there */
+	uint64_t away_ms;	/* waited for it since, in all */
 
 	/* Of this run only. */
 	struct module_settings *settings; /* a reference */
+	struct artifact *claim; /* until it is staged; NULL: has none */
 	struct artifact_user *artifact;
 	struct installation *installation;
 	struct fetch_text *signature;
@@ -57,14 +66,21 @@ struct job {
 	struct loop_source *retry; /* calls `retry_fn` */
 	void (*retry_fn)(struct job *job);
 	unsigned undo_attempts;
+	bool undo_is_away; /* the device, at the last one */
 	unsigned record_attempts;
 	const struct job_rule *unrecorded; /* a step the disk has not taken yet */
 	unsigned download_percent, shown_percent;
 	uint64_t shown_ms;
 	uint64_t total_bytes, bytes_per_second;
 	uint64_t told_ms;
-	const char *hold_reason; /* why it waits; static text, NULL: it does not */
+	uint64_t away_delay_ms; /* until it is tried again */
+	char *away_text; /* what its handler said, and when it is tried again */
+	const char *hold_reason; /* why it waits; static text or `away_text`, NULL:
+				  * it does not */
+	unsigned install_percent; /* of its handler */
 	bool gate_waiting; /* verified, waits for its turn to install */
+	bool has_place;	   /* went through the gate */
+	bool to_resume;	   /* of an earlier run, not looked at yet */
 	bool remove_device;  /* its device goes when this ends */
 	bool artifact_fresh; /* verified by this process */
 	bool ask_again; /* broke off with the link: the cloud may be asked */
@@ -89,6 +105,9 @@ struct json_object *job_to_json(const struct job *job) OTA_MUST_CHECK;
 /* Without settings: the caller knows them. protocol-error for nonsense. */
 struct job *job_from_json(struct updater *updater, struct json_object *json,
 			  struct ota_error *err) OTA_MUST_CHECK;
+
+/* Not of the gateway itself. */
+bool job_is_of_sub_device(const struct job *job);
 
 /* Between the first touch of the target and the end of the trial. */
 bool job_is_installing(const struct job *job);

@@ -20,10 +20,7 @@
 /* Other modules' trials, and thousands of devices in waves of a few. */
 #define GATE_DEADLINE_MS (30 * DAY_MS)
 #define COPY_DEADLINE_MS HOUR_MS
-/* A file that cannot be written now may be writable soon: half an hour. */
-#define RECORD_ATTEMPTS 35
 #define RETRY_FIRST_MS 1000ULL
-#define RETRY_MAX_MS (60 * 1000ULL)
 
 static bool always(const struct job *job)
 {
@@ -69,6 +66,7 @@ static const struct job_rule rules[] = {
 	RULE(BACKING_UP, FAILED, always, end_job, FAILED),
 
 	RULE(INSTALLING, INSTALLED, is_forward, start_restart, RESTARTING),
+	RULE(INSTALLING, AWAY, is_untouched, wait_for_return, VERIFYING),
 	RULE(INSTALLING, FAILED, is_untouched, end_job, FAILED),
 	RULE(INSTALLING, FAILED, has_swapped, start_undo, INSTALLING),
 	RULE(INSTALLING, FAILED, is_undoing, retry_undo, INSTALLING),
@@ -102,6 +100,7 @@ const char *job_event_name(enum job_event event)
 		[JOB_EVENT_VERIFIED] = "verified",
 		[JOB_EVENT_LOST] = "lost",
 		[JOB_EVENT_BACKED_UP] = "backed up",
+		[JOB_EVENT_AWAY] = "away",
 		[JOB_EVENT_INSTALLED] = "installed",
 		[JOB_EVENT_RESTARTED] = "restarted",
 		[JOB_EVENT_CONFIRMED] = "confirmed",
@@ -122,8 +121,9 @@ uint64_t job_deadline_ms(const struct job *job, enum job_state state)
 		return DOWNLOAD_DEADLINE_MS;
 	case JOB_STATE_VERIFYING:
 		/* Each of those before it ends by a deadline of its own. */
-		return job->gate_waiting ? GATE_DEADLINE_MS :
-					   VERIFY_DEADLINE_MS;
+		return job->gate_waiting || job->away_attempts > 0 ?
+			       GATE_DEADLINE_MS :
+			       VERIFY_DEADLINE_MS;
 	case JOB_STATE_BACKING_UP:
 		return COPY_DEADLINE_MS;
 	case JOB_STATE_INSTALLING:
@@ -200,14 +200,22 @@ void job_arm_deadline(struct job *job)
 	loop_timer_set(job->deadline, deadline_ms(job));
 }
 
+void job_retry_after(struct job *job, uint64_t delay_ms,
+		     void (*fn)(struct job *job))
+{
+	job->retry_fn = fn;
+	loop_timer_set(job->retry, delay_ms);
+}
+
 void job_retry_later(struct job *job, unsigned attempt,
 		     void (*fn)(struct job *job))
 {
 	uint64_t delay_ms = RETRY_FIRST_MS << (attempt < 16 ? attempt : 16);
 
-	job->retry_fn = fn;
-	loop_timer_set(job->retry,
-		       delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
+	job_retry_after(job,
+			delay_ms < JOB_RETRY_MAX_MS ? delay_ms :
+						      JOB_RETRY_MAX_MS,
+			fn);
 }
 
 static void enter(struct job *job, const struct job_rule *rule);
@@ -255,6 +263,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 
 	loop_timer_set(job->retry, LOOP_NEVER);
 	job->unrecorded = NULL;
+	job->to_resume = false;
 	job->state = rule->next;
 	if (rule->action == start_undo)
 		job->undoing = true;
@@ -265,7 +274,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 			give_up(job, &err);
 			return;
 		}
-		if (job->record_attempts < RECORD_ATTEMPTS) {
+		if (job->record_attempts < JOB_RECORD_ATTEMPTS) {
 			job->state = before;
 			cannot_record(job, rule, &err);
 			return;

@@ -15,12 +15,17 @@
 
 struct job;
 
+/* A state that the disk does not take may be taken soon: half an hour. */
+#define JOB_RECORD_ATTEMPTS 35
+#define JOB_RETRY_MAX_MS (60 * UINT64_C(1000))
+
 enum job_event {
 	JOB_EVENT_ALLOWED,    /* policy lets it start */
 	JOB_EVENT_FETCHED,    /* the artifact is complete */
 	JOB_EVENT_VERIFIED,   /* and is what the offer says; its turn has come */
 	JOB_EVENT_LOST,	      /* the verified artifact is gone again */
 	JOB_EVENT_BACKED_UP,
+	JOB_EVENT_AWAY,	      /* the device is not there to be updated */
 	JOB_EVENT_INSTALLED,  /* the new version is in place */
 	JOB_EVENT_RESTARTED,  /* and started */
 	JOB_EVENT_CONFIRMED,  /* and healthy */
@@ -62,6 +67,8 @@ bool job_make_timers(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
  * this back.
  */
 void job_retry_later(struct job *job, unsigned attempt,
+		     void (*fn)(struct job *job));
+void job_retry_after(struct job *job, uint64_t delay_ms,
 		     void (*fn)(struct job *job));
 
 /* Anew: the deadline of its state has changed. */

@@ -262,6 +262,27 @@ void reporter_reply(struct reporter *reporter, const struct report *report)
 	send(reporter, report);
 }
 
+bool reporter_dropped(struct reporter *reporter, const struct offer *offer,
+		      const char *version, const struct ota_error *why,
+		      struct ota_error *err)
+{
+	struct report report = {
+		.event = REPORT_PROGRESS,
+		.device = offer->device,
+		.module = offer->module,
+		.state = JOB_STATE_FAILED,
+		.version = version,
+		.target = offer->version,
+		.error = why->kind,
+		.message = why->text,
+		.ids = &offer->ids,
+	};
+
+	if (!reporter->session)
+		return ota_fail(err, OTA_ERROR_BUSY, "no session just now");
+	return session_report(reporter->session, &report, err);
+}
+
 void reporter_installed(struct reporter *reporter, const struct offer *offer)
 {
 	struct report report = {

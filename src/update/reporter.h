@@ -37,5 +37,9 @@ void reporter_reject(struct reporter *reporter,
 		     const struct cloud_message *message);
 /* Answer to a command, where the platform wants one. */
 void reporter_reply(struct reporter *reporter, const struct report *report);
+/* An offer that never became a job: why not. Durable when it returns true. */
+bool reporter_dropped(struct reporter *reporter, const struct offer *offer,
+		      const char *version, const struct ota_error *why,
+		      struct ota_error *err) OTA_MUST_CHECK;
 /* Nothing to do: the version of the offer runs already. */
 void reporter_installed(struct reporter *reporter, const struct offer *offer);

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "otad/base/file.h"
 #include "otad/base/json.h"
@@ -20,12 +22,12 @@
 #include "session.h"
 #include "updater-private.h"
 
-/* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
-#define UNDO_ATTEMPTS 10
-/* What an end leaves on the disk beside its report: so often, then without. */
-#define HISTORY_ATTEMPTS 5
-#define FORGET_ATTEMPTS 10
 #define SHOW_GAP_MS 500
+/* How soon and how late a device that was away is tried again, and how often:
+ * AwayTimeout= is over long before that. */
+#define AWAY_FIRST_MS 1000ULL
+#define AWAY_MAX_MS (15 * 60 * 1000ULL)
+#define AWAY_ATTEMPTS 10000
 
 static char *job_path(const struct job *job)
 {
@@ -71,7 +73,7 @@ static struct log_context context_of(const struct job *job)
 
 void wait_for_start(struct job *job)
 {
-	updater_wake_jobs(job->updater);
+	updater_queue_job(job);
 }
 
 /* ---- downloading ---- */
@@ -211,9 +213,8 @@ bool runner_redeliver(struct job *job, const struct offer *offer,
 
 static void verified(struct job *job)
 {
-	job->gate_waiting = true;
+	updater_queue_at_gate(job);
 	job_arm_deadline(job);
-	updater_wake_jobs(job->updater);
 }
 
 static void on_signature(struct fetch_text *fetch, const char *text, size_t size,
@@ -270,12 +271,9 @@ static void fetch_signature(struct job *job)
 /* Devices of one kind are offered the same: each counts until it is staged. */
 static bool others_want_artifact(const struct job *job)
 {
-	const struct job *other = job->updater->jobs;
+	unsigned own = job->claim ? 1 : 0;
 
-	while (other && (other == job || other->state > JOB_STATE_INSTALLING ||
-			 !artifact_same(other->offer, job->offer)))
-		other = other->next;
-	return other;
+	return artifact_store_claims(job->updater->artifacts, job->offer) > own;
 }
 
 /* A complete file of an earlier run that is gone or spoilt: once more. */
@@ -361,25 +359,6 @@ bool runner_may_go_on(const struct job *job, struct ota_error *err)
 	return has_power(job, err) && wave_goes_on(job, err);
 }
 
-void runner_open_gate(struct job *job, struct gate *gate)
-{
-	const char *reason;
-	struct ota_error err;
-
-	if (!gate_is_open(gate, job, &reason)) {
-		updater_job_waits(job, reason);
-		return;
-	}
-	job->hold_reason = NULL;
-	job->gate_waiting = false;
-	if (!runner_may_go_on(job, &err)) {
-		job_fail(job, &err);
-		return;
-	}
-	gate_pass(gate, job);
-	job_handle(job, JOB_EVENT_VERIFIED);
-}
-
 /* ---- from backing-up to confirming ---- */
 
 static void on_step_done(struct installation *installation,
@@ -390,9 +369,11 @@ static void on_step_progress(struct installation *installation,
 			     unsigned percent, void *user_data)
 {
 	struct job *job = user_data;
-	struct log_context context = context_of(job);
 
-	log_debug(&context, "Handler at %u %%", percent);
+	if (job->install_percent == percent)
+		return;
+	job->install_percent = percent;
+	(void)updater_job_progress(job);
 }
 
 static bool need_installation(struct job *job, struct ota_error *err)
@@ -411,7 +392,9 @@ static bool need_installation(struct job *job, struct ota_error *err)
 		.size_bytes = job->artifact ? artifact_size_bytes(job->artifact) :
 					      job->offer->size_bytes,
 		.artifact_shared = others_want_artifact(job),
-		.artifact_fresh = job->artifact_fresh,
+		/* Those before it had the file in their hands. */
+		.artifact_fresh = job->artifact_fresh &&
+				  !others_want_artifact(job),
 	};
 
 	if (job->installation)
@@ -441,6 +424,7 @@ void start_backup(struct job *job)
 
 void start_install(struct job *job)
 {
+	job->install_percent = 0;
 	/* Anew: who else wants the artifact may have changed since the backup. */
 	job->installation = installation_free(job->installation);
 	run_step(job, INSTALL_STAGE);
@@ -511,6 +495,7 @@ void start_restart(struct job *job)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 
+	job->claim = artifact_release(job->claim);
 	if (!need_installation(job, &err))
 		job_fail(job, &err);
 	else if (installation_inspect(job->installation, &err) ==
@@ -570,6 +555,102 @@ void start_confirm(struct job *job)
 		installation_online(job->installation);
 }
 
+/* ---- a device that is away ---- */
+
+/* Nothing was done to it yet, and its handler says that it is not there. */
+static bool is_away(const struct job *job, const struct ota_error *err)
+{
+	return err->kind == OTA_ERROR_BUSY &&
+	       job->state == JOB_STATE_INSTALLING && !job->undoing &&
+	       !runner_has_swapped(job);
+}
+
+/* 1, 2, 4 s ... 15 min; a tenth to either side keeps many of them apart. */
+static uint64_t away_delay_ms(unsigned attempts)
+{
+	unsigned doublings = attempts < 16 ? attempts : 16;
+	uint64_t delay_ms = AWAY_FIRST_MS << doublings, random = 0;
+
+	if (delay_ms > AWAY_MAX_MS)
+		delay_ms = AWAY_MAX_MS;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return delay_ms;
+	return delay_ms - delay_ms / 10 + random % (delay_ms / 5 + 1);
+}
+
+static bool is_waited_for(const struct job *job)
+{
+	return job->away_attempts < AWAY_ATTEMPTS &&
+	       job->away_ms < job->updater->config->update.away_timeout_ms;
+}
+
+static bool may_stay_away(const struct job *job, struct ota_error *err)
+{
+	struct ota_error why = *err;
+
+	if (is_waited_for(job))
+		return true;
+	return ota_fail(err, OTA_ERROR_BUSY,
+			"the device was away for %llu s (AwayTimeout=), tried %u times: %s",
+			(unsigned long long)(job->away_ms / 1000),
+			job->away_attempts + 1, why.text);
+}
+
+static char *describe_away(const struct job *job, const struct ota_error *why,
+			   uint64_t delay_ms)
+{
+	time_t then = (time_t)((loop_wall_ms(job->updater->loop) +
+				(int64_t)delay_ms) / 1000);
+	char when[32] = "";
+	struct tm tm;
+	char *text;
+
+	if (localtime_r(&then, &tm))
+		strftime(when, sizeof(when), "%H:%M:%S", &tm);
+	if (asprintf(&text, "the device is away: %s; tried %u times, the next time at %s",
+		     why->text, job->away_attempts, when) < 0)
+		return NULL;
+	return text;
+}
+
+static void note_away(struct job *job, const struct ota_error *why)
+{
+	uint64_t delay_ms = away_delay_ms(job->away_attempts++);
+	struct log_context context = context_of(job);
+
+	job->away_delay_ms = delay_ms;
+	job->away_ms += delay_ms;
+	job->hold_reason = NULL;
+	free(job->away_text);
+	job->away_text = describe_away(job, why, delay_ms);
+	log_write(job->away_attempts == 1 ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
+		  NULL, &context, "%s of %s waits: %s", job->offer->module,
+		  job->offer->device,
+		  job->away_text ? job->away_text : why->text);
+}
+
+/* Others take its place meanwhile. */
+static void wait_away(struct job *job, void (*fn)(struct job *job))
+{
+	job->installation = installation_free(job->installation);
+	gate_leave(&job->updater->gate, job);
+	updater_job_waits(job, job->away_text ? job->away_text :
+						"the device is away");
+	job_retry_after(job, job->away_delay_ms, fn);
+	updater_wake_jobs(job->updater);
+}
+
+static void come_back(struct job *job)
+{
+	updater_queue_at_gate(job);
+}
+
+void wait_for_return(struct job *job)
+{
+	job->artifact_fresh = false;
+	wait_away(job, come_back);
+}
+
 /* ---- the way back ---- */
 
 void start_undo(struct job *job)
@@ -582,6 +663,9 @@ void start_undo(struct job *job)
 		    job->cause_text ? job->cause_text : "it has to be");
 	/* The step that failed may hold a child, and half a state. */
 	job->installation = installation_free(job->installation);
+	job->hold_reason = NULL;
+	/* Only its handler can say so; one that hangs is a failed attempt. */
+	job->undo_is_away = false;
 	if (need_installation(job, &err))
 		installation_run(job->installation, INSTALL_ROLL_BACK);
 	else
@@ -592,6 +676,10 @@ void retry_undo(struct job *job)
 {
 	struct log_context context = context_of(job);
 
+	if (job->undo_is_away && is_waited_for(job)) {
+		wait_away(job, start_undo);
+		return;
+	}
 	if (++job->undo_attempts < UNDO_ATTEMPTS) {
 		job_retry_later(job, job->undo_attempts, start_undo);
 		return;
@@ -610,9 +698,24 @@ static void undo_failed(struct job *job, const struct ota_error *err)
 
 	log_error(&context, "Putting the old version back failed: %s",
 		  err->text);
+	job->undo_is_away = err->kind == OTA_ERROR_BUSY;
+	if (job->undo_is_away)
+		note_away(job, err);
 	job_handle(job, err->kind == OTA_ERROR_INCOMPATIBLE ?
 				JOB_EVENT_ABANDONED :
 				JOB_EVENT_FAILED);
+}
+
+static void step_failed(struct job *job, const struct ota_error *err)
+{
+	struct ota_error copy = *err;
+
+	if (!is_away(job, err) || !may_stay_away(job, &copy)) {
+		job_fail(job, &copy);
+		return;
+	}
+	note_away(job, err);
+	job_handle(job, JOB_EVENT_AWAY);
 }
 
 static enum job_event event_after(enum install_step step)
@@ -652,9 +755,7 @@ static void on_step_done(struct installation *installation,
 	} else if (err && step == INSTALL_ROLL_BACK) {
 		undo_failed(job, err);
 	} else if (err) {
-		struct ota_error copy = *err;
-
-		job_fail(job, &copy);
+		step_failed(job, err);
 	} else if (step == INSTALL_STAGE) {
 		installation_run(installation, INSTALL_CHECK);
 	} else if (step == INSTALL_CHECK) {
@@ -681,6 +782,7 @@ static void release_artifact(struct job *job)
 	struct ota_error err;
 
 	job->artifact = artifact_user_free(job->artifact);
+	job->claim = artifact_release(job->claim);
 	if (!path || others_want_artifact(job))
 		return;
 	/* Else another device may be offered the same tomorrow (CacheSize=). */
@@ -694,7 +796,8 @@ void end_job(struct job *job)
 {
 	struct ota_error err;
 
-	job->gate_waiting = false;
+	updater_unqueue_job(job);
+	gate_leave(&job->updater->gate, job);
 	job->signature = fetch_text_free(job->signature);
 	job->installation = installation_free(job->installation);
 	release_artifact(job);
@@ -738,7 +841,8 @@ static bool add_to_history(struct job *job, struct ota_error *err)
 {
 	struct log_context context = context_of(job);
 
-	if (history_append(&job->updater->store, job, err))
+	if (history_append(&job->updater->store, job, &job->updater->totals,
+			   err))
 		return true;
 	if (job->record_attempts < HISTORY_ATTEMPTS)
 		return false;
@@ -781,10 +885,8 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 /* The last one to go takes the device with it. */
 static void drop_device_without_jobs(struct updater *updater, const char *name)
 {
-	for (struct job *job = updater->jobs; job; job = job->next)
-		if (strcmp(job->offer->device, name) == 0)
-			return;
-	updater_drop_device(updater, name);
+	if (!updater_find_jobs(updater, name))
+		updater_drop_device(updater, name);
 }
 
 /* True: nothing but memory is left of it. False: it is tried again later. */
@@ -826,9 +928,11 @@ static void finish_job(struct job *job)
 		return;
 	if (installer_restarts_self(job->settings->type) && updater->trial) {
 		updater->trial = false;
+		if (updater->session)
+			session_spread(updater->session, true);
 		updater_changed(updater);
 	}
-	wave_note_end(&updater->waves, job);
+	wave_note_end(&updater->waves, &updater->store, job);
 	if (job->remove_device)
 		gone = strdup(job->offer->device);
 	else

@@ -9,15 +9,21 @@
 
 #include <stdbool.h>
 
-struct gate;
 struct job;
 struct offer;
+
+/* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
+#define UNDO_ATTEMPTS 10
+/* What an end leaves on the disk beside its report: so often, then without. */
+#define HISTORY_ATTEMPTS 5
+#define FORGET_ATTEMPTS 10
 
 void wait_for_start(struct job *job); /* available: until policy allows it */
 void start_download(struct job *job);
 void start_verify(struct job *job);
 void start_backup(struct job *job);
 void start_install(struct job *job); /* stage, check, swap */
+void wait_for_return(struct job *job); /* of a device that is away */
 void resume_install(struct job *job);
 void start_restart(struct job *job);
 void resume_trial(struct job *job);
@@ -42,8 +48,6 @@ bool runner_redeliver(struct job *job, const struct offer *offer,
 		      struct ota_error *err) OTA_MUST_CHECK;
 /* The artifact's file is there (or cannot be had): is it what was offered? */
 void runner_verify(struct job *job, const struct ota_error *fetch_err);
-/* Lets a verified job go on if its turn has come. */
-void runner_open_gate(struct job *job, struct gate *gate);
 /* What may stop a job before its download and again before its installation:
  * power-low, cancelled (WaveStop=). */
 bool runner_may_go_on(const struct job *job, struct ota_error *err)

@@ -47,12 +47,21 @@ static bool publish_directly(void *user_data,
 	return true;
 }
 
+struct queued {
+	struct session *session;
+	bool is_version;
+};
+
 /* What had to wait for its turn is not forgotten. */
-static enum outbox_class class_of(const struct session *session,
+static enum outbox_class class_of(const struct queued *queued,
 				  const struct cloud_publication *publication)
 {
+	const struct session *session = queued->session;
+
 	if (publication->result)
 		return OUTBOX_RESULT;
+	if (queued->is_version)
+		return OUTBOX_VERSION;
 	if (publication->qos > 0 ||
 	    cloud_traits(session->cloud)->gap_holds_states)
 		return OUTBOX_PROGRESS;
@@ -63,15 +72,15 @@ static bool publish_by_outbox(void *user_data,
 			      const struct cloud_publication *publication,
 			      struct ota_error *err)
 {
-	struct session *session = user_data;
+	const struct queued *queued = user_data;
 	struct outbox_message message = {
 		.topic = publication->topic,
 		.payload = publication->payload,
 		.qos = publication->qos,
-		.message_class = class_of(session, publication),
+		.message_class = class_of(queued, publication),
 	};
 
-	return outbox_add(session->outbox, &message, err);
+	return outbox_add(queued->session->outbox, &message, err);
 }
 
 static void fill(struct session *session, struct report *report)
@@ -123,6 +132,7 @@ bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err)
 {
 	struct report filled = *report;
+	struct queued queued = { session, report->event == REPORT_VERSION };
 	struct link *link = link_of(session, report->device);
 
 	if (report->event == REPORT_PROPERTY && link)
@@ -131,7 +141,7 @@ bool session_report(struct session *session, const struct report *report,
 		return session_encode(session, &filled, NULL, err);
 	fill(session, &filled);
 	return cloud_encode(session->cloud, session->inventory, &filled,
-			    publish_by_outbox, session, err);
+			    publish_by_outbox, &queued, err);
 }
 
 bool session_report_reject(struct session *session,
@@ -139,6 +149,7 @@ bool session_report_reject(struct session *session,
 			   struct ota_error *err)
 {
 	struct direct direct = { session, NULL };
+	struct queued queued = { session, false };
 	bool now = session->online;
 
 	return cloud_encode_reject(session->cloud, session->inventory, message,
@@ -146,7 +157,7 @@ bool session_report_reject(struct session *session,
 				   session->sequence++,
 				   now ? publish_directly :
 						publish_by_outbox,
-				   now ? (void *)&direct : session, err);
+				   now ? (void *)&direct : &queued, err);
 }
 
 static void on_gap(struct loop_source *source, void *user_data)

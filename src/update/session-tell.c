@@ -102,7 +102,7 @@ void session_report_version(struct session *session, const char *device_name,
 	struct ota_error err;
 
 	/* Offline, the next connect tells it. */
-	if (!module || !session->online || is_to_be_told(device, module))
+	if (!module || !session->connected || is_to_be_told(device, module))
 		return;
 	if (!session_report(session, &report, &err))
 		log_warning(NULL, "Version of %s not told: %s", device_name,

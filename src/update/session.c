@@ -298,6 +298,13 @@ bool session_start(struct session *session, uint64_t spread_ms,
 	return mqtt_start(session->mqtt, spread_ms, err);
 }
 
+void session_spread(struct session *session, bool on)
+{
+	mqtt_set_reconnect_spread(
+		session->mqtt,
+		on ? session->config->mqtt.reconnect_spread_ms : 0);
+}
+
 static void disconnect(struct session *session)
 {
 	if (session->stopping)

@@ -58,6 +58,11 @@ struct session *session_new(const struct session_options *options,
  */
 bool session_open(struct session *session, const char *outbox_dir,
 		  struct ota_error *err) OTA_MUST_CHECK;
+/*
+ * Whether it may come back as late as ReconnectSpread= has it, as at first. Not
+ * while this otad is on trial: it would not be confirmed in time.
+ */
+void session_spread(struct session *session, bool on);
 /* Writes what waits to the outbox. Accepts NULL, returns NULL. */
 struct session *session_free(struct session *session);
 OTA_DEFINE_CLEANUP(struct session *, session_free)

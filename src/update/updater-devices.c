@@ -70,9 +70,16 @@ static void tell_answer(struct updater *updater, struct module *module,
 
 static void log_unknown(const struct asked *asked, const struct ota_error *why)
 {
-	log_warning(&(struct log_context){ .device = asked->device,
-					   .module = asked->module },
-		    "Version of %s unknown: %s", asked->module, why->text);
+	struct log_context context = { .device = asked->device,
+				       .module = asked->module };
+
+	/* Of thousands of devices some always are away. */
+	if (why->kind == OTA_ERROR_BUSY)
+		log_debug(&context, "Version of %s unknown: %s", asked->module,
+			  why->text);
+	else
+		log_warning(&context, "Version of %s unknown: %s",
+			    asked->module, why->text);
 }
 
 static void on_version(void *user_data, const char *version,
@@ -436,10 +443,9 @@ static bool cancel_jobs(struct updater *updater, const char *device)
 	bool any = false;
 
 	ota_fail(&why, OTA_ERROR_CANCELLED, "its device was removed");
-	for (struct job *job = updater->jobs; job; job = next) {
-		next = job->next;
-		if (strcmp(job->offer->device, device) != 0)
-			continue;
+	for (struct job *job = updater_find_jobs(updater, device); job;
+	     job = next) {
+		next = job->same_device;
 		any = true;
 		job->remove_device = true;
 		job_fail(job, &why);

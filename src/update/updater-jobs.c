@@ -1,3 +1,4 @@
+#include <search.h>
 #include <string.h>
 
 #include "otad/base/file.h"
@@ -5,76 +6,102 @@
 #include "otad/base/log.h"
 #include "otad/base/loop.h"
 #include "otad/base/messages.h"
-#include "otad/base/units.h"
-#include "otad/base/version.h"
 
 #include "artifact.h"
 #include "gate.h"
 #include "machine.h"
-#include "policy.h"
 #include "reporter.h"
 #include "runner.h"
 #include "updater-private.h"
 
-/* Waiting by the clock: the clock itself may be set meanwhile. */
-#define WAKE_MAX_MS (10 * 60 * 1000)
+/* ---- the list, and its index by device ---- */
 
-/* ---- the list, and its index by device and module ---- */
-
-/* FNV-1a. */
-static uint32_t hash_text(uint32_t hash, const char *text)
+static int compare_devices(const void *a, const void *b)
 {
-	/* The NUL as well: it keeps device and module apart. */
-	for (size_t i = 0; i <= strlen(text); i++)
-		hash = (hash ^ (unsigned char)text[i]) * 16777619u;
-	return hash;
+	const struct job *one = a, *other = b;
+
+	return strcmp(one->offer->device, other->offer->device);
 }
 
-static size_t bucket_of(const char *device, const char *module)
+static struct job **find_node(const struct updater *updater, const char *device)
 {
-	return hash_text(hash_text(2166136261u, device), module) %
-	       UPDATER_JOB_BUCKETS;
+	struct offer offer = { .device = (char *)device };
+	struct job key = { .offer = &offer };
+
+	return tfind(&key, &updater->jobs_by_device, compare_devices);
+}
+
+struct job *updater_find_jobs(const struct updater *updater, const char *device)
+{
+	struct job **node = find_node(updater, device);
+
+	return node ? *node : NULL;
 }
 
 struct job *updater_find_job(const struct updater *updater, const char *device,
 			     const char *module)
 {
-	struct job *job = updater->job_buckets[bucket_of(device, module)];
+	struct job *job = updater_find_jobs(updater, device);
 
-	while (job && (strcmp(job->offer->device, device) != 0 ||
-		       strcmp(job->offer->module, module) != 0))
-		job = job->same_bucket;
+	while (job && strcmp(job->offer->module, module) != 0)
+		job = job->same_device;
 	return job;
 }
 
-static struct job **bucket_for(const struct job *job)
+static bool enter_index(struct job *job, struct ota_error *err)
 {
-	return &job->updater->job_buckets[bucket_of(job->offer->device,
-						    job->offer->module)];
+	struct job **node = tsearch(job, &job->updater->jobs_by_device,
+				    compare_devices);
+
+	if (!node)
+		return ota_fail_memory(err, "keeping a job");
+	job->same_device = *node == job ? NULL : *node;
+	*node = job;
+	return true;
+}
+
+static void leave_index(struct job *job)
+{
+	struct job **node = find_node(job->updater, job->offer->device);
+	struct job **at = node;
+
+	if (*node == job && !job->same_device) {
+		tdelete(job, &job->updater->jobs_by_device, compare_devices);
+		return;
+	}
+	while (*at != job)
+		at = &(*at)->same_device;
+	*at = job->same_device;
 }
 
 /* At the end: who came first goes first. */
-void updater_add_job(struct updater *updater, struct job *job)
+bool updater_add_job(struct updater *updater, struct job *job,
+		     struct ota_error *err)
 {
-	struct job **bucket = bucket_for(job);
-
+	if (job->state <= JOB_STATE_INSTALLING && offer_digest(job->offer) &&
+	    !(job->claim = artifact_claim(updater->artifacts, job->offer, err)))
+		return false;
+	if (!enter_index(job, err))
+		return false;
 	job->previous = updater->last_job;
 	job->next = NULL;
 	*(job->previous ? &job->previous->next : &updater->jobs) = job;
 	updater->last_job = job;
-	job->same_bucket = *bucket;
-	*bucket = job;
 	updater->n_jobs++;
+	if (job_is_installing(job))
+		gate_enter(&updater->gate, job);
+	return true;
 }
 
 void updater_drop_job(struct job *job)
 {
 	struct updater *updater = job->updater;
-	struct job **at = bucket_for(job);
 
-	while (*at != job)
-		at = &(*at)->same_bucket;
-	*at = job->same_bucket;
+	updater_unqueue_job(job);
+	gate_leave(&updater->gate, job);
+	if (updater->next_resume == job)
+		updater->next_resume = job->next;
+	leave_index(job);
 	*(job->previous ? &job->previous->next : &updater->jobs) = job->next;
 	*(job->next ? &job->next->previous : &updater->last_job) =
 		job->previous;
@@ -136,155 +163,15 @@ static bool load_job(void *user_data, const char *path,
 			return true;
 	}
 	job->settings = module_settings_ref(module->settings);
-	updater_add_job(updater, OTA_TAKE(job));
+	if (!updater_add_job(updater, job, err))
+		return false;
+	(void)OTA_TAKE(job);
 	return true;
 }
 
 bool updater_load_jobs(struct updater *updater, struct ota_error *err)
 {
 	return store_each(&updater->store, STORE_JOBS, load_job, updater, err);
-}
-
-/* A package has brought another otad meanwhile, not older than the offer. */
-static bool is_outdated(const struct job *job)
-{
-	const char *running = job->updater->env.self.version;
-
-	return installer_restarts_self(job->settings->type) &&
-	       job->state < JOB_STATE_INSTALLING && job->old_version &&
-	       strcmp(job->old_version, running) != 0 &&
-	       version_compare(job->offer->version, running) <= 0;
-}
-
-static void end_outdated(struct job *job)
-{
-	struct ota_error why;
-
-	ota_fail(&why, OTA_ERROR_DOWNGRADE_REFUSED,
-		 "version %s is not newer than %s, which a package has brought meanwhile",
-		 job->offer->version, job->updater->env.self.version);
-	job_fail(job, &why);
-}
-
-void updater_resume_jobs(struct updater *updater)
-{
-	struct job *next;
-
-	for (struct job *job = updater->jobs; job; job = next) {
-		next = job->next;
-		log_notice(&(struct log_context){ .job = job->id,
-						  .device = job->offer->device,
-						  .module = job->offer->module },
-			   "Going on with %s %s, %s", job->offer->module,
-			   job->offer->version, job_state_name(job->state));
-		if (is_outdated(job))
-			end_outdated(job);
-		else
-			job_resume(job);
-	}
-}
-
-/* ---- letting them start ---- */
-
-/* What all who wait are measured by, gathered once for thousands of them. */
-struct look {
-	struct policy_facts facts;
-	struct gate gate;
-	uint64_t wake_ms;
-};
-
-static void begin_look(const struct updater *updater, struct look *look)
-{
-	const struct config_update *update = &updater->config->update;
-	int64_t now_ms = loop_wall_ms(updater->loop);
-
-	*look = (struct look){
-		.facts = {
-			.update = update,
-			.download = &updater->config->download,
-			.now_ms = now_ms,
-			.window_wait_ms =
-				time_window_wait_ms(&update->window, now_ms),
-			.held = updater->held,
-			.hold_until_ms = updater->hold_until_ms,
-		},
-		.wake_ms = LOOP_NEVER,
-	};
-	gate_look(&look->gate, updater);
-	if (updater->held && updater->hold_until_ms > now_ms)
-		look->wake_ms = (uint64_t)(updater->hold_until_ms - now_ms);
-}
-
-static void let_start(struct job *job, struct look *look)
-{
-	const struct artifact_store *artifacts = job->updater->artifacts;
-	const char *reason;
-	struct ota_error err;
-	uint64_t wait_ms;
-
-	look->facts.transfers = artifact_store_transfers(artifacts);
-	look->facts.artifact_here = artifact_store_has(artifacts, job->offer);
-	reason = policy_wait(&look->facts, job->offer, job->approved, &wait_ms);
-	if (reason) {
-		if (wait_ms < look->wake_ms)
-			look->wake_ms = wait_ms;
-		updater_job_waits(job, reason);
-		return;
-	}
-	job->hold_reason = NULL;
-	if (runner_may_go_on(job, &err))
-		job_handle(job, JOB_EVENT_ALLOWED);
-	else
-		job_fail(job, &err);
-}
-
-static bool hold_has_ended(const struct updater *updater)
-{
-	return updater->held && updater->hold_until_ms > 0 &&
-	       loop_wall_ms(updater->loop) >= updater->hold_until_ms;
-}
-
-static void look_at_jobs(struct loop_source *source, void *user_data)
-{
-	struct updater *updater = user_data;
-	struct job *next;
-	struct ota_error err;
-	struct look look;
-
-	if (hold_has_ended(updater) && !updater_release(updater, &err))
-		log_error(NULL, "%s", err.text);
-	begin_look(updater, &look);
-	for (struct job *job = updater->jobs; job; job = next) {
-		next = job->next;
-		if (job->state == JOB_STATE_AVAILABLE)
-			let_start(job, &look);
-		else if (job->gate_waiting)
-			runner_open_gate(job, &look.gate);
-	}
-	if (look.wake_ms != LOOP_NEVER && look.wake_ms > WAKE_MAX_MS)
-		look.wake_ms = WAKE_MAX_MS;
-	loop_timer_set(updater->wake, look.wake_ms);
-}
-
-static void on_wake(struct loop_source *source, void *user_data)
-{
-	updater_wake_jobs(user_data);
-}
-
-bool updater_make_wake(struct updater *updater, struct ota_error *err)
-{
-	updater->wake = loop_add_timer(updater->loop, LOOP_NEVER, on_wake,
-				       updater, err);
-	if (!updater->wake)
-		return false;
-	updater->sweep = loop_add_defer(updater->loop, look_at_jobs, updater,
-					err);
-	return updater->sweep;
-}
-
-void updater_wake_jobs(struct updater *updater)
-{
-	loop_defer_again(updater->sweep);
 }
 
 /* ---- telling of them ---- */
@@ -304,6 +191,9 @@ void updater_job_view(const struct job *job, struct job_view *ret)
 		.state = job->state,
 		.download_percent = job->download_percent,
 		.overall_percent = job->overall_percent,
+		.install_percent = job->state == JOB_STATE_INSTALLING ?
+					   job->install_percent :
+					   0,
 		.received_bytes = job->bytes,
 		.total_bytes = job->total_bytes,
 		.bytes_per_second = job->state == JOB_STATE_DOWNLOADING ?
@@ -403,6 +293,13 @@ static const struct log_message *message_of(enum job_state state)
 	return NULL;
 }
 
+/* What was told and logged when its device was there to be tried first. */
+static bool is_repetition(const struct job *job)
+{
+	return job->away_attempts > 0 && !job->undoing &&
+	       job->state <= JOB_STATE_INSTALLING;
+}
+
 static void log_change(const struct job *job)
 {
 	bool bad = job->state == JOB_STATE_FAILED ||
@@ -416,7 +313,9 @@ static void log_change(const struct job *job)
 		.job = job->id,
 	};
 
-	log_write(bad ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE,
+	log_write(bad			? LOG_LEVEL_ERROR :
+		  is_repetition(job)	? LOG_LEVEL_DEBUG :
+					  LOG_LEVEL_NOTICE,
 		  message_of(job->state), &context, "%s %s of %s: %s%s%s",
 		  job->offer->module, job->offer->version, job->offer->device,
 		  job_state_name(job->state), bad && job->cause_text ? ": " : "",
@@ -437,7 +336,7 @@ void updater_job_changed(struct job *job)
 {
 	log_change(job);
 	/* The result itself goes out with the end of the job. */
-	if (!job_state_is_terminal(job->state))
+	if (!job_state_is_terminal(job->state) && !is_repetition(job))
 		reporter_state(job->updater->reporter, job, running(job));
 	tell_listeners(job);
 }

@@ -47,7 +47,7 @@ static bool has_not_failed_too_often(struct updater *updater,
 	if (!record)
 		return false;
 	if (!is_from_cloud(offer)) {
-		wave_forget(&updater->waves, offer);
+		wave_forget(&updater->waves, &updater->store, offer);
 		module_record_forgive(record);
 		return module_record_save(record, &updater->store,
 					  offer->device, offer->module, err);
@@ -127,7 +127,11 @@ static void refuse(struct updater *updater, struct module *module,
 		log_error(NULL, "%s", err.text);
 		return;
 	}
-	updater_add_job(updater, job);
+	if (!updater_add_job(updater, job, &err)) {
+		log_error(NULL, "%s", err.text);
+		job_free(job);
+		return;
+	}
 	job_fail(job, why);
 }
 
@@ -144,18 +148,18 @@ static bool begin(struct updater *updater, struct module *module,
 		return false;
 	}
 	job = make_job(updater, module, offer, err);
-	if (!job)
+	if (!job || !updater_add_job(updater, job, err))
 		return false;
 	if (!runner_record(job, err)) {
 		struct ota_error why = *err;
 
+		updater_drop_job(OTA_TAKE(job));
 		/* Some platforms say it only once: they must hear of it. */
 		refuse(updater, module, offer, &why);
 		return false;
 	}
 	if (ret_job)
 		*ret_job = job;
-	updater_add_job(updater, job);
 	updater_job_changed(job);
 	job_resume(OTA_TAKE(job));
 	return true;
@@ -169,15 +173,35 @@ static void supersede(struct job *job, const char *version)
 	job_fail(job, &why);
 }
 
+/* Only the newest waits; a platform waits for the others' results. */
+static void tell_superseded(const struct job *job, const struct offer *old,
+			    const struct offer *newest)
+{
+	struct ota_error why, err;
+
+	if (!is_from_cloud(old) || offer_same_job(old, newest))
+		return;
+	ota_fail(&why, OTA_ERROR_CANCELLED, "superseded by %s",
+		 newest->version);
+	if (!reporter_dropped(job->updater->reporter, old,
+			      job->old_version ? job->old_version : "0", &why,
+			      &err))
+		log_warning(NULL, "%s of %s was superseded, which is not told: %s",
+			    old->version, old->device, err.text);
+}
+
 static bool wait_behind(struct job *job, const struct offer *offer,
 			struct ota_error *err)
 {
+	OTA_CLEANUP(offer_freep) struct offer *old = NULL;
 	struct offer *copy = offer_copy(offer);
 
 	if (!copy)
 		return ota_fail_memory(err, "keeping an offer");
-	offer_free(job->waiting);
+	old = OTA_TAKE(job->waiting);
 	job->waiting = copy;
+	if (old)
+		tell_superseded(job, old, offer);
 	/* Only a power cut would forget it. */
 	if (!runner_record(job, err))
 		log_warning(NULL, "The waiting offer is not recorded: %s",
@@ -383,9 +407,12 @@ static bool roll_back_success(struct updater *updater, struct module *module,
 	job->state = JOB_STATE_CONFIRMING;
 	job->undoing = true;
 	job_raise_percent(job);
-	if (!runner_has_backup(job, err) || !runner_record(job, err))
+	if (!updater_add_job(updater, job, err))
 		return false;
-	updater_add_job(updater, job);
+	if (!runner_has_backup(job, err) || !runner_record(job, err)) {
+		updater_drop_job(OTA_TAKE(job));
+		return false;
+	}
 	updater_job_changed(job);
 	job_resume(OTA_TAKE(job));
 	return true;

@@ -5,6 +5,8 @@
 #include "otad/install/installer.h"
 #include "otad/update/updater.h"
 
+#include "gate.h"
+#include "history.h"
 #include "job.h"
 #include "module-record.h"
 #include "store.h"
@@ -17,8 +19,8 @@ struct session;
 
 /* protocols.md, section 1.8. */
 #define UPDATER_MAX_JOBS 20000
-/* Chains of the index of jobs by device and module. */
-#define UPDATER_JOB_BUCKETS 1024
+/* What is done for many jobs goes on in the next turn of the loop after that. */
+#define UPDATER_SLICE_MS 4
 
 struct updater_listener {
 	struct updater *updater;
@@ -52,8 +54,20 @@ struct updater {
 	struct session *session; /* NULL: for now it cannot be made */
 
 	struct job *jobs, *last_job;
-	struct job *job_buckets[UPDATER_JOB_BUCKETS];
+	void *jobs_by_device; /* tsearch(3) tree: each device's first one */
 	size_t n_jobs;
+	/* Waiting to start, and verified ones waiting for their turn to install,
+	 * the gateway's own first. */
+	struct job_queue available, gate_queue;
+	struct gate gate;
+	struct {
+		enum { LOOK_NONE, LOOK_AVAILABLE, LOOK_GATE } under_way;
+		struct job *next; /* in its queue */
+		bool again;
+		uint64_t wake_ms;
+	} look;
+	struct job *next_resume;
+	struct loop_source *resume; /* jobs of an earlier run */
 	struct waves waves;
 	struct updater_listener *listeners;
 	unsigned telling; /* of them, one within another */
@@ -77,6 +91,7 @@ struct updater {
 	void (*stopped)(void *user_data);
 	void *stopped_data;
 
+	struct history_totals totals;
 	uint64_t started_ms;
 	struct updater_stats counts;
 	struct reject_log {
@@ -86,18 +101,17 @@ struct updater {
 };
 
 /* updater-jobs.c: the list of jobs */
+/* The first of them; the others follow as `same_device`. */
+struct job *updater_find_jobs(const struct updater *updater,
+			      const char *device);
 struct job *updater_find_job(const struct updater *updater, const char *device,
 			     const char *module);
-void updater_add_job(struct updater *updater, struct job *job); /* takes */
-void updater_drop_job(struct job *job);			       /* frees */
+/* Takes it on success. */
+bool updater_add_job(struct updater *updater, struct job *job,
+		     struct ota_error *err) OTA_MUST_CHECK;
+void updater_drop_job(struct job *job); /* frees */
 bool updater_load_jobs(struct updater *updater, struct ota_error *err)
 	OTA_MUST_CHECK;
-void updater_resume_jobs(struct updater *updater);
-/* Made at the start: want of memory must not keep jobs from starting. */
-bool updater_make_wake(struct updater *updater, struct ota_error *err)
-	OTA_MUST_CHECK;
-/* Looks at every waiting job again, soon, from the loop. */
-void updater_wake_jobs(struct updater *updater);
 /* After a change of state: journal, cloud, listeners. */
 void updater_job_changed(struct job *job);
 /* Not yet, for `reason` (borrowed for good): who watches learns of a new one. */
@@ -105,6 +119,20 @@ void updater_job_waits(struct job *job, const char *reason);
 /* True when the cloud was told. */
 bool updater_job_progress(struct job *job);
 void updater_job_view(const struct job *job, struct job_view *ret);
+
+/* updater-turns.c: which job goes on now; many of them, a few at a time */
+/* Made at the start: want of memory must not keep jobs from starting. */
+bool updater_make_turns(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;
+void updater_free_turns(struct updater *updater);
+void updater_resume_jobs(struct updater *updater);
+/* Looks at every waiting job again, soon, from the loop. */
+void updater_wake_jobs(struct updater *updater);
+/* For the policy's word, or for its turn at the gate. */
+void updater_queue_job(struct job *job);
+void updater_queue_at_gate(struct job *job);
+/* Accepts one that does not wait. */
+void updater_unqueue_job(struct job *job);
 
 /* updater-offers.c: what becomes of an offer */
 bool updater_take_offer(struct updater *updater, const struct offer *offer,

@@ -186,6 +186,8 @@ bool updater_make_session(struct updater *updater, struct ota_error *err)
 
 	updater->session =
 		session_new(&options, &session_handler, updater, err);
+	if (updater->session)
+		session_spread(updater->session, !updater->trial);
 	return updater->session;
 }
 

@@ -155,9 +155,10 @@ static void end_own_trial(struct updater *updater)
 static bool set_up(struct updater *updater, struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *download = NULL;
+	struct ota_error why;
 
 	if (!store_open(&updater->store, updater->config->state_dir, err) ||
-	    !load_hold(updater, err) || !updater_make_wake(updater, err))
+	    !load_hold(updater, err) || !updater_make_turns(updater, err))
 		return false;
 	updater->env.state_dir = updater->store.dir;
 	judge_own_trial(updater);
@@ -174,6 +175,9 @@ static bool set_up(struct updater *updater, struct ota_error *err)
 		return false;
 	if (!updater->inventory)
 		return ota_fail_memory(err, "making the inventory");
+	wave_load(&updater->waves, &updater->store);
+	if (!history_count(&updater->store, &updater->totals, &why))
+		log_warning(NULL, "%s", why.text);
 	return updater_make_session(updater, err) &&
 	       updater_open_session(updater, err) &&
 	       updater_build_inventory(updater, err) &&
@@ -226,8 +230,7 @@ struct updater *updater_free(struct updater *updater)
 	artifact_store_free(updater->artifacts);
 	loop_source_free(updater->reconnect);
 	loop_source_free(updater->reexec.later);
-	loop_source_free(updater->wake);
-	loop_source_free(updater->sweep);
+	updater_free_turns(updater);
 	store_close(&updater->store);
 	config_unref(updater->config);
 	free(updater->reexec.path);
@@ -238,8 +241,12 @@ struct updater *updater_free(struct updater *updater)
 
 bool updater_start(struct updater *updater, struct ota_error *err)
 {
-	if (!session_start(updater->session,
-			   updater->config->mqtt.connect_spread_ms, err))
+	/* A trial is not confirmed before it is connected. */
+	uint64_t spread_ms = updater->trial ?
+				     0 :
+				     updater->config->mqtt.connect_spread_ms;
+
+	if (!session_start(updater->session, spread_ms, err))
 		return false;
 	updater_resume_jobs(updater);
 	end_own_trial(updater);
@@ -410,14 +417,9 @@ void updater_counts(const struct updater *updater, struct updater_stats *ret)
 
 void updater_stats(const struct updater *updater, struct updater_stats *ret)
 {
-	struct history_totals totals = { 0 };
-	struct ota_error err;
-
-	if (!history_count(&updater->store, &totals, &err))
-		log_warning(NULL, "%s", err.text);
 	updater_counts(updater, ret);
-	ret->succeeded = totals.succeeded;
-	ret->failed = totals.failed;
-	ret->rolled_back = totals.rolled_back;
-	ret->bytes_downloaded = totals.bytes;
+	ret->succeeded = updater->totals.succeeded;
+	ret->failed = updater->totals.failed;
+	ret->rolled_back = updater->totals.rolled_back;
+	ret->bytes_downloaded = updater->totals.bytes;
 }

@@ -2,7 +2,7 @@
 
 /*
  * WaveStop=: so many sub-devices that an update failed on stop the rest of
- * them. Counted since the start of otad, for the updates that failed last.
+ * them. Counted for the updates that failed last, and kept in waves.json.
  */
 
 #include "otad/base/version.h"
@@ -12,6 +12,7 @@
 
 struct job;
 struct offer;
+struct store;
 
 /* Updates that are rolled out side by side; of more, the oldest is forgotten. */
 #define WAVES_REMEMBERED 16
@@ -25,9 +26,13 @@ struct waves {
 	unsigned next;
 };
 
+/* What an earlier run of otad counted; nonsense in the file counts as none. */
+void wave_load(struct waves *waves, const struct store *store);
 /* `job` has ended. */
-void wave_note_end(struct waves *waves, const struct job *job);
+void wave_note_end(struct waves *waves, const struct store *store,
+		   const struct job *job);
 /* How many devices the update of `offer` has failed on. */
 unsigned wave_failures(const struct waves *waves, const struct offer *offer);
 /* An operator's own word is a clean slate. */
-void wave_forget(struct waves *waves, const struct offer *offer);
+void wave_forget(struct waves *waves, const struct store *store,
+		 const struct offer *offer);

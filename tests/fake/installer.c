@@ -283,13 +283,10 @@ static bool do_step(struct installation *in)
 	return true;
 }
 
-static void on_turn(struct loop_source *source, void *user_data)
+static void go_on(struct installation *in)
 {
-	struct installation *in = user_data;
 	bool self = in->type == INSTALLER_SELF;
 
-	if (!in->running || fake.held[in->step])
-		return;
 	if (fake.fails[in->step] != OTA_ERROR_NONE) {
 		end(in, fake.fails[in->step], fake.texts[in->step]);
 	} else if (!do_step(in)) {
@@ -303,6 +300,51 @@ static void on_turn(struct loop_source *source, void *user_data)
 	} else {
 		end(in, OTA_ERROR_NONE, NULL);
 	}
+}
+
+static void on_turn(struct loop_source *source, void *user_data)
+{
+	struct installation *in = user_data;
+
+	if (in->running && !fake.held[in->step])
+		go_on(in);
+}
+
+static struct installation *running_of(const char *device, const char *module)
+{
+	const struct place *place = place_of(device, module);
+	struct installation *in;
+
+	TAILQ_FOREACH(in, &fake.installations, link)
+		if (in->running && in->place == place)
+			break;
+	return in;
+}
+
+bool fake_installer_go_on(const char *device, const char *module)
+{
+	struct installation *in = running_of(device, module);
+
+	if (in)
+		go_on(in);
+	return in;
+}
+
+bool fake_installer_give_up(const char *device, const char *module,
+			    enum ota_error_kind kind, const char *text)
+{
+	struct installation *in = running_of(device, module);
+
+	if (in)
+		end(in, kind, text);
+	return in;
+}
+
+enum install_step fake_installer_step(const char *device, const char *module)
+{
+	const struct installation *in = running_of(device, module);
+
+	return in ? in->step : INSTALL_STEP_COUNT;
 }
 
 struct installation *installation_new(const struct install_env *env,

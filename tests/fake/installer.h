@@ -20,6 +20,12 @@ void fake_installer_reset(void);
 void fake_installer_hold(enum install_step step, bool hold);
 /* Ends the oldest step that runs; NONE: well. False: none runs. */
 bool fake_installer_end(enum ota_error_kind kind, const char *text);
+/* The step that runs of a module, held or not: INSTALL_STEP_COUNT when there is
+ * none. It does what it would do by itself; or it ends so. */
+enum install_step fake_installer_step(const char *device, const char *module);
+bool fake_installer_go_on(const char *device, const char *module);
+bool fake_installer_give_up(const char *device, const char *module,
+			    enum ota_error_kind kind, const char *text);
 /* `step` fails from now on; OTA_ERROR_NONE: no longer. Borrows `text`. */
 void fake_installer_fail(enum install_step step, enum ota_error_kind kind,
 			 const char *text);

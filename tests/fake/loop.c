@@ -161,6 +161,13 @@ static struct loop_source *find(const struct loop *loop, enum source_kind kind,
 	return NULL;
 }
 
+uint64_t fake_loop_left_ms(const struct loop_source *timer)
+{
+	assert(timer->kind == SOURCE_TIMER);
+	return timer->is_armed ? timer->due_ms - timer->loop->now_ms :
+				 LOOP_NEVER;
+}
+
 unsigned fake_loop_source_count(const struct loop *loop)
 {
 	const struct loop_source *source;

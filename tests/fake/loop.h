@@ -26,6 +26,8 @@ void fake_loop_advance(struct loop *loop, uint64_t ms);
 void fake_loop_settle(struct loop *loop);
 /* Milliseconds until the next timer; LOOP_NEVER: none is armed. */
 uint64_t fake_loop_next_ms(const struct loop *loop);
+/* Milliseconds until `timer` is due; LOOP_NEVER: it is not armed. */
+uint64_t fake_loop_left_ms(const struct loop_source *timer);
 /* The wall clock jumps; timers do not notice. */
 void fake_loop_set_wall(struct loop *loop, int64_t wall_ms);
 

@@ -92,6 +92,9 @@ void fake_mqtt_hold(bool hold)
 void fake_mqtt_set_reachable(bool reachable)
 {
 	broker.unreachable = !reachable;
+	if (reachable && broker.client && !broker.client->connected &&
+	    !broker.client->stopped)
+		loop_timer_set(broker.client->timer, RETRY_MS);
 }
 
 void fake_mqtt_refuse(const char *text)
@@ -201,7 +204,9 @@ static void lose(struct mqtt *client, const char *text)
 	struct ota_error why = OTA_ERROR_INIT;
 
 	hang_up(client);
-	loop_timer_set(client->timer, RETRY_MS);
+	/* Nothing to try before the broker is there again. */
+	loop_timer_set(client->timer,
+		       broker.unreachable ? LOOP_NEVER : RETRY_MS);
 	ota_fail(&why, OTA_ERROR_NETWORK, "%s", text);
 	client->handler.disconnected(&why, client->user_data);
 }
@@ -294,6 +299,10 @@ bool mqtt_start(struct mqtt *client, uint64_t spread_ms, struct ota_error *err)
 	broker.client = client;
 	loop_timer_set(client->timer, spread_ms);
 	return true;
+}
+
+void mqtt_set_reconnect_spread(struct mqtt *client, uint64_t spread_ms)
+{
 }
 
 void mqtt_stop(struct mqtt *client, uint64_t timeout_ms,

@@ -58,14 +58,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.offer = offer,
 	};
 	struct ota_error err = OTA_ERROR_INIT;
-	struct history_totals before, after;
+	struct history_totals before, after, totals = { 0 };
 	struct seen seen, now;
 	OTA_CLEANUP(freep) char *text = fuzz_text(data, size);
 
 	fuzz_write("history.jsonl", data, size);
 	seen = read_all(&store);
 	fuzz_check(history_count(&store, &before, &err));
-	fuzz_check(history_append(&store, &job, &err));
+	fuzz_check(history_append(&store, &job, &totals, &err));
 	now = read_all(&store);
 	fuzz_check(history_count(&store, &after, &err));
 	if (strstr(text, ID) || strlen(text) != size)
@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(now.entries == seen.entries + 1 && now.ours_is_last);
 	fuzz_check(after.succeeded == before.succeeded + 1);
 	/* Again after a power cut: it stands there already. */
-	fuzz_check(history_append(&store, &job, &err));
+	fuzz_check(history_append(&store, &job, &totals, &err));
 	fuzz_check(read_all(&store).entries == now.entries);
 	return 0;
 }

@@ -25,6 +25,8 @@ class Platform:
     targets = TARGETS
     # Whether it says again what was said to a gateway that was away.
     repeats = True
+    # What a gateway listens to besides offers.
+    more_topics = ()
 
     def module_of(self, target):
         return self.default if target in (SELF, DEVICE) else target
@@ -43,6 +45,9 @@ class Alink(Platform):
         self.name = name
         self.cloud = f"Platform={name}\nProductKey=PK\n{device_key}=gw1\n"
         self.code = code
+        self.more_topics = tuple(
+            f"/sys/PK/{name}/thing/ota/firmware/get_reply"
+            for name in ("gw1", DEVICE_NAME))
 
     @staticmethod
     def _address(target):
@@ -70,6 +75,7 @@ class Alink(Platform):
 
 class Tencent(Platform):
     name = "tencent"
+    more_topics = ("$gateway/operation/result/PROD1/gw1",)
     cloud = lab.TENCENT
     device_keys = f"ProductId=PROD1\nDeviceName={DEVICE_NAME}\n"
 
@@ -138,6 +144,7 @@ class Eztcloud(Platform):
     quiet = cloud + "ReportProgress=no\n"
     default = "main"
     repeats = False
+    more_topics = ("sub_command_send/DU_1", "attributes_push/DU_1")
 
     def offer(self, target, version, url, data, digest):
         command = {"method": "otaUpgrade", "params": {

@@ -37,7 +37,9 @@ PATIENCE_S = 240  # for an end, and then for its report
 REPEAT_S = 10
 STATES = ("downloading", "verifying", "installing", "confirming")
 STATE_DISK = 64 * 1024 * 1024
-GROWTH_ROUNDS = 15  # to warm up, and then twice as many to compare
+WASTE_LIMIT = 0.05  # of the bytes of all artifacts
+GROWTH_UPDATES = 120  # to warm up, and then twice as many to compare
+GROWTH_UPDATES_PACED = 45  # where a version is told every two seconds
 # malloc's own unrest: over 900 updates of one process it moved up and down by
 # up to 24, and ended below where it began.
 NOISE_KIB = 48
@@ -143,6 +145,26 @@ def silence(chance, update, gateway):
     return at_a_state(chance, update, action)
 
 
+def kill_before_told(chance, update, gateway):
+    """Ended, but the broker does not hear of it before otad dies."""
+    if update.target == SELF:  # which nothing ends as long as it is mute
+        return kill(chance, update, gateway)
+
+    def action(gateway, update, since):
+        gateway.wait_state(update, since, "downloading")
+        gateway.link.mode = "mute"
+        gateway.link.cut()
+        try:
+            gateway.wait_state(update, since, "ended")
+            gateway.kill()
+        finally:
+            gateway.link.mode = "open"
+            gateway.link.cut()
+    # Lest it be told before the link is mute.
+    update.web_script.append({"rate": max(len(update.data) // 2, 1000)})
+    return action
+
+
 def cuts(chance, update, gateway):
     update.web_script += [{"cut_after": chance.randrange(len(update.data))}
                           for _ in range(chance.randrange(1, 4))]
@@ -210,9 +232,9 @@ LIES = [
     {"encoding": "gzip"}, {"etag": ""}, {"content": "lies", "times": 4000},
     {"header_bytes": 60_000}, {"cut_head": True},
 ]
-FAULTS = (kill, broker_restart, broker_restarts, silence, cuts, slow, stall,
-          server_errors, gone, lies, wrong_digest, sick_version, full_disk,
-          clock_jump)
+FAULTS = (kill, kill_before_told, broker_restart, broker_restarts, silence,
+          cuts, slow, stall, server_errors, gone, lies, wrong_digest,
+          sick_version, full_disk, clock_jump)
 PLAN_FAULTS = (gone, wrong_digest, sick_version)  # what they say comes last
 
 
@@ -445,9 +467,11 @@ class Gateway:
                 from None
 
     def count_bytes(self, name, update):
-        sent = sum(r["sent"] for r in self.web.log(name))
-        self.counts["bytes"] += len(update.data)
-        self.counts["wasted"] += max(0, sent - len(update.data))
+        # Who was lied to may well have to start over.
+        if "lies" not in update.faults:
+            sent = sum(r["sent"] for r in self.web.log(name))
+            self.counts["bytes"] += len(update.data)
+            self.counts["wasted"] += max(0, sent - len(update.data))
         if update.target == SELF:
             self.descriptors.append(self.plain_descriptors())
 
@@ -483,21 +507,25 @@ class Gateway:
         targets = [t for t in self.platform.targets if t != SELF]
         start = (self.otad.process.pid, self.otad.starts)
         samples = []
-        for _ in range(3 * GROWTH_ROUNDS):
+        rounds = (GROWTH_UPDATES_PACED if quiet else GROWTH_UPDATES) // \
+            len(targets)
+        for _ in range(3 * rounds):
             for target in targets:
                 self.one(calm=target, told=not quiet)
             samples.append((self.dirty_kib(), self.plain_descriptors(),
                             self.sockets()))
         if start != (self.otad.process.pid, self.otad.starts):
             raise Loss(f"{self.platform.name}: another process")
-        parts = [samples[i * GROWTH_ROUNDS:(i + 1) * GROWTH_ROUNDS]
+        parts = [samples[i * rounds:(i + 1) * rounds]
                  for i in (1, 2)]
         self.growth = [[statistics.median(column) for column in zip(*part)]
                        for part in parts]
 
-    def grown(self):
-        """What of it did, in words."""
+    def excess(self):
+        """What is more than it may be, in words."""
         words = []
+        if self.counts["wasted"] > WASTE_LIMIT * self.counts["bytes"]:
+            words.append(f"{self.counts['wasted']} bytes came twice")
         if self.growth:
             (dirty_a, fds_a, _), (dirty_b, fds_b, _) = self.growth
             if dirty_b - dirty_a > NOISE_KIB:
@@ -565,15 +593,15 @@ class Soak:
         return self.gateways
 
     def is_good(self):
-        return all(not g.losses and not g.grown() for g in self.gateways)
+        return all(not g.losses and not g.excess() for g in self.gateways)
 
 
 def keep_log(world, platform):
-    place = pathlib.Path(f"soak-{platform.name}.log")
+    place = world.build / f"soak-{platform.name}.log"
     log = world.folder / "gateway/otad.log"
     if log.exists():
         place.write_text(log.read_text(errors="replace"))
-        print(f"  the log of that otad: {place.resolve()}", flush=True)
+        print(f"  the log of that otad: {place}", flush=True)
 
 
 COLUMNS = ("updates", "succeeded", "failed", "rolled-back", "kills",
@@ -594,7 +622,7 @@ def show(soak):
     print("\nfaults: " + ", ".join(f"{name} {count}" for name, count in
                                    sorted(faults.items())))
     for gateway in soak.gateways:
-        for words in gateway.losses + gateway.grown():
+        for words in gateway.losses + gateway.excess():
             print(f"LOSS {gateway.platform.name}: {words}")
 
 

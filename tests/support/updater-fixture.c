@@ -1,12 +1,14 @@
 #include "updater-fixture.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,6 +25,7 @@
 int updater_fixture_set_up(void **state)
 {
 	struct updater_fixture *fx = calloc(1, sizeof(*fx));
+	const char *tmp = getenv("TMPDIR");
 
 	assert_non_null(fx);
 	log_open(LOG_TARGET_STDERR, (enum log_level)0); /* quiet */
@@ -30,7 +33,8 @@ int updater_fixture_set_up(void **state)
 	fake_fetch_reset();
 	fake_installer_reset();
 	fake_fetch_put(CONTENT, strlen(CONTENT));
-	strcpy(fx->dir, "/tmp/otad-test-XXXXXX");
+	snprintf(fx->dir, sizeof(fx->dir), "%s/otad-test-XXXXXX",
+		 tmp ? tmp : "/tmp");
 	assert_non_null(mkdtemp(fx->dir));
 	snprintf(fx->state, sizeof(fx->state), "%s/state", fx->dir);
 	fx->loop = loop_new(&fx->err);
@@ -40,16 +44,21 @@ int updater_fixture_set_up(void **state)
 	return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	return remove(path);
+}
+
 int updater_fixture_tear_down(void **state)
 {
 	struct updater_fixture *fx = *state;
-	char command[128];
 
 	fixture_end(fx);
 	fetcher_free(fx->fetcher);
 	loop_free(fx->loop);
-	snprintf(command, sizeof(command), "rm -rf %s", fx->dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(
+		nftw(fx->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 	free(fx);
 	return 0;
 }
@@ -167,12 +176,25 @@ void fixture_shell(const struct updater_fixture *fx, const char *format, ...)
 
 void fixture_break(const struct updater_fixture *fx, const char *folder)
 {
-	fixture_shell(fx, "mv %s %s.away && touch %s", folder, folder, folder);
+	OTA_CLEANUP(freep) char *path = fixture_path(fx, folder);
+	OTA_CLEANUP(freep) char *away = NULL;
+	FILE *file;
+
+	assert_true(asprintf(&away, "%s.away", path) > 0);
+	assert_int_equal(rename(path, away), 0);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fclose(file);
 }
 
 void fixture_mend(const struct updater_fixture *fx, const char *folder)
 {
-	fixture_shell(fx, "rm %s && mv %s.away %s", folder, folder, folder);
+	OTA_CLEANUP(freep) char *path = fixture_path(fx, folder);
+	OTA_CLEANUP(freep) char *away = NULL;
+
+	assert_true(asprintf(&away, "%s.away", path) > 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(away, path), 0);
 }
 
 unsigned fixture_entries(const struct updater_fixture *fx, const char *folder)

@@ -96,6 +96,9 @@ def running(command, **options):
                 process.kill()
 
 
+# What base_config() needs to know of a broker.
+Port = collections.namedtuple("Port", "port")
+
 # `at`: when it came, by time.monotonic().
 Message = collections.namedtuple("Message", "topic payload qos text at")
 
@@ -160,7 +163,7 @@ class Broker:
              "-t", "$gateway/#", "-t", "$thing/#",
              *(["-c", "-i", "witness"] if self.lasting else [])],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            bufsize=1)
+            errors="replace", bufsize=1)
         threading.Thread(target=self._read, args=(self.witness,),
                          daemon=True).start()
 
@@ -172,7 +175,10 @@ class Broker:
 
     def _read(self, witness):
         for line in witness.stdout:
-            seen = json.loads(line)
+            try:
+                seen = json.loads(line)
+            except ValueError:
+                continue  # of a test's own noise, as mosquitto_sub shows it
             text = seen.get("payload", "")
             try:
                 payload = json.loads(text) if isinstance(text, str) else text

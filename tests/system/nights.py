@@ -353,9 +353,8 @@ def config(world, port, mqtt="", update="", download="", module=""):
         path.parent.mkdir()
     if not path.exists():
         path.write_text("old")
-    broker = collections.namedtuple("Port", "port")(port)
     text = lab.base_config(
-        broker, lab.HANQI, MODULE.format(path=path) + module,
+        lab.Port(port), lab.HANQI, MODULE.format(path=path) + module,
         mqtt_with_secret(world.folder) + mqtt, update, download)
     return text, path
 

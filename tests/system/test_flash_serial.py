@@ -148,6 +148,19 @@ def test_a_transfer_that_broke_off_goes_on(world):
         expect_equal(meter.running, ("3.0", IMAGE), "what runs")
 
 
+def test_a_line_that_breaks_at_the_very_end_leads_back(world):
+    with device("1.0") as meter:
+        prepare(world, meter.config("meter", "Timeout=0.2\nTries=2\n"))
+        meter.line = lambda number, data: \
+            b"" if "E" in meter.requests else data
+        fails(world, "install", 1, "whether it took the image is not known")
+        expect_equal(meter.running[0], "2.0", "what runs")
+        fails(world, "rollback", EX_TEMPFAIL, "no answer")
+        meter.line = lambda number, data: data
+        works(world, "rollback")
+        expect_equal(meter.running[0], "1.0", "after the way back")
+
+
 def test_an_image_that_does_not_run_is_told(world):
     with device("1.0") as meter:
         prepare(world, meter.config("meter"))

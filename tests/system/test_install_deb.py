@@ -144,6 +144,17 @@ def test_what_was_not_installed_goes_again(world):
     expect_equal(system.app(), None, "the program")
 
 
+def test_without_the_old_deb_there_is_no_way_back(world):
+    system = System(world)
+    deb = system.build("1.1")
+    # otad thinks so, but somebody has removed it.
+    system.works("install", "1.1", "1.0", deb)
+    done = system.run("rollback", "1.1", "1.0")
+    expect_equal((done.returncode, done.stderr),
+                 (64, "there is no .deb of gateway-app 1.0\n"), "rollback")
+    expect_equal(system.installed(), "1.1", "installed")
+
+
 def test_the_wrong_package_is_refused(world):
     system = System(world)
     system.fails("check", "no Debian package", "1.0", "", "/etc/passwd")

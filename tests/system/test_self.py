@@ -6,6 +6,7 @@ import signal
 import sys
 
 import lab
+import nights
 import suite
 from suite import expect, expect_equal
 
@@ -19,10 +20,10 @@ def program(world, name):
 
 
 def gateway(world, launched=True, update="ConfirmTimeout=60s", platform=lab.HANQI,
-            supervise=True):
+            supervise=True, modules=""):
     broker = world.start_broker()
     web = world.start_nginx()
-    otad = world.otad(lab.base_config(broker, platform, update=update),
+    otad = world.otad(lab.base_config(broker, platform, modules, update=update),
                       launched=launched)
     if supervise:
         otad.supervise()
@@ -72,6 +73,22 @@ def test_a_good_version_takes_over_in_the_same_process(world):
     check_order(broker, mark)
     numbers = [p for _, p in states(broker, mark)]
     expect_equal(numbers, sorted(numbers), "progress went backwards")
+
+
+def test_a_trial_does_not_wait_for_its_turn_to_connect(world):
+    broker, web, otad = gateway(world)
+    otad.write_config(lab.base_config(
+        broker, lab.HANQI, mqtt="ConnectSpread=1d\nReconnectSpread=1d\n",
+        update="ConfirmTimeout=60s"))
+    mark = broker.mark()
+    otad.process.send_signal(signal.SIGHUP)
+    otad.wait_log("read again")
+    # What is configured already connects at once.
+    broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.0"), mark)
+    new = version(world, "1.0.1")
+    mark = offer(broker, web, "1.0.1", new)
+    broker.wait("completed", lab.is_hanqi_state("completed"), mark)
+    expect_equal(otad.target.read_bytes(), new, "the file in place")
 
 
 def test_without_a_launcher_the_started_file_is_replaced(world):
@@ -154,6 +171,34 @@ def test_a_version_that_never_reaches_the_broker_goes_back_itself(world):
                  "error code")
     expect_equal(otad.target.read_bytes(), otad.binary.read_bytes(),
                  "the file in place")
+
+
+def test_a_version_that_cannot_be_executed_leaves_otad_as_it_was(world):
+    """Signals and children too: it reloads, and runs commands."""
+    path = world.folder / "file"
+    path.write_text("old")
+    stile = nights.Turnstile(world.folder, "check")
+    modules = f"[Module file]\nType=config\nPath={path}\nCheck=true\n" \
+        f"Version=1.0.0\n[Module default]\nType=self\nCheck={stile.script}\n"
+    broker, web, otad = gateway(world, modules=modules)
+    pid = otad.process.pid
+    mark = offer(broker, web, "1.0.1", version(world, "1.0.1"))
+    stile.wait()
+    # execve(2): ETXTBSY, whatever its name will be.
+    with open(next((otad.state / "bin").glob(".*new")), "ab"):
+        stile.let_through()
+        otad.wait_log("Text file busy")
+    failed = broker.wait("failed", lab.is_hanqi_state("failed", "1.0.1"), mark)
+    expect("execute" in failed.payload["data"]["errorMessage"], failed.text)
+    expect_equal(otad.target.read_bytes(), otad.binary.read_bytes(),
+                 "the file in place")
+    url = web.put("new", b"new")
+    otad.ctl("update", "file", "--url", url, "--version", "1.0.1", "--sha256",
+             lab.sha256(b"new"), "--wait")
+    expect_equal(path.read_bytes(), b"new", "the file")
+    os.kill(otad.process.pid, signal.SIGHUP)
+    otad.wait_log("read again")
+    expect_equal((otad.process.pid, otad.starts), (pid, 1), "process")
 
 
 def refused_before_the_swap(world, data):

@@ -6,6 +6,7 @@ The service manager is a socket here; tests/systemd has the real one.
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -105,6 +106,59 @@ def test_a_bad_configuration_ends_it_for_good(world):
     manager.status("none-such: not known")
     otad.launched = False
     expect_equal(exit_status(otad), 2, "exit status alone")
+
+
+def test_a_check_by_hand_knows_the_secrets_of_the_service(world):
+    otad = world.otad(lab.base_config(
+        world.start_broker(), lab.HANQI, MODULE,
+        mqtt="PasswordFile=%d/mqtt-password"))
+
+    def check(before):
+        """--check-config where /run is empty but for what `before` makes."""
+        environment = otad.environment()
+        environment.pop("CREDENTIALS_DIRECTORY", None)
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-ec",
+             "mount -t tmpfs tmpfs /run; secrets=/run/credentials/otad.service\n"
+             f"{before}\nexec {otad.binary} --check-config"],
+            env=environment, capture_output=True, text=True, check=False,
+            timeout=lab.DEADLINE_S)
+
+    if subprocess.run(["unshare", "--mount", "true"], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        suite.skip("only root may have a /run of its own")
+    done = check("")
+    expect_equal(done.returncode, 2, "without the service")
+    expect("CREDENTIALS_DIRECTORY" in done.stderr, done.stderr)
+    done = check("mkdir -p $secrets; echo x >$secrets/mqtt-password")
+    expect_equal((done.returncode, done.stderr), (0, ""), "with the secret")
+    done = check("mkdir -p $secrets")
+    expect_equal(done.returncode, 2, "without the secret")
+    expect("mqtt-password" in done.stderr, done.stderr)
+
+
+def test_a_folder_that_the_sandbox_closes_is_named(world):
+    if subprocess.run(["unshare", "--mount", "true"], check=False,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        suite.skip("only root may close a folder")
+    web = world.start_fault_server()
+    folder = world.folder / "closed"
+    folder.mkdir()
+    (folder / "app.conf").write_text("old")
+    otad = world.otad(lab.base_config(
+        world.start_broker(), lab.HANQI, MODULE + "[Module app]\nType=config\n"
+        f"Path={folder}/app.conf\nVersion=1.0\n"))
+    otad._command = lambda: [  # pylint: disable=protected-access
+        "unshare", "--mount", "sh", "-ec",
+        f"mount --bind {folder} {folder}; mount -o remount,bind,ro {folder}\n"
+        f"exec {otad.binary}"]
+    otad.start()
+    data = b"new"
+    done = otad.ctl("update", "app", "--url", web.put("app", data), "--version",
+                    "2.0", "--sha256", lab.sha256(data), "--wait", check=False)
+    expect_equal(done.returncode, 1, done.stdout)
+    expect(f"permission: {folder}/app.conf is read-only" in done.stderr and
+           "ReadWritePaths=" in done.stderr, done.stderr)
 
 
 def test_in_a_trial_a_bad_configuration_is_a_bad_start(world):

@@ -209,6 +209,7 @@ static void assert_same_settings(const struct config *a, const struct config *b)
 	SAME(update.confirm_timeout_ms);
 	SAME(update.max_trial_starts);
 	SAME(update.progress_step_percent);
+	SAME(update.away_timeout_ms);
 	SAME(update.wave_size);
 	SAME(update.wave_stop);
 #undef SAME

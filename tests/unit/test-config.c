@@ -51,6 +51,7 @@ static void what_is_left_out_has_its_default(void **state)
 	assert_int_equal(update->confirm_timeout_ms, 5 * MINUTE_MS);
 	assert_int_equal(update->max_trial_starts, 3);
 	assert_int_equal(update->progress_step_percent, 10);
+	assert_int_equal(update->away_timeout_ms, 7 * 24 * 60 * MINUTE_MS);
 	assert_int_equal(update->wave_size, 0);
 	assert_int_equal(update->wave_stop, 0);
 	config_unref(config);
@@ -72,7 +73,7 @@ static void every_key_of_the_gateway_is_read(void **state)
 		"[Update]\nAuto=no\nCheckInterval=1min 30s\n"
 		"AllowDowngrade=yes\nWindow=22:00-04:00\nMinBattery=0%\n"
 		"RequireDigest=sha256\nConfirmTimeout=1d\nMaxTrialStarts=1\n"
-		"ProgressStep=100\nWaveSize=10\nWaveStop=2\n");
+		"ProgressStep=100\nAwayTimeout=2h\nWaveSize=10\nWaveStop=2\n");
 	const struct config_download *download = &config->download;
 	const struct config_update *update = &config->update;
 
@@ -110,6 +111,7 @@ static void every_key_of_the_gateway_is_read(void **state)
 	assert_int_equal(update->confirm_timeout_ms, 24 * 60 * MINUTE_MS);
 	assert_int_equal(update->max_trial_starts, 1);
 	assert_int_equal(update->progress_step_percent, 100);
+	assert_int_equal(update->away_timeout_ms, 2 * 60 * MINUTE_MS);
 	assert_int_equal(update->wave_size, 10);
 	assert_int_equal(update->wave_stop, 2);
 	config_unref(config);

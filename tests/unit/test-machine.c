@@ -41,6 +41,7 @@ FAKE_ACTION(start_download)
 FAKE_ACTION(start_verify)
 FAKE_ACTION(start_backup)
 FAKE_ACTION(start_install)
+FAKE_ACTION(wait_for_return)
 FAKE_ACTION(resume_install)
 FAKE_ACTION(start_restart)
 FAKE_ACTION(resume_trial)
@@ -254,6 +255,20 @@ static void a_full_disk_after_the_swap_waits_for_room(void **state)
 	assert_int_equal(fx->job.state, JOB_STATE_SUCCEEDED);
 }
 
+static void a_disk_that_stays_full_does_not_hold_it_for_ever(void **state)
+{
+	struct fixture *fx = *state;
+
+	advance_to(&fx->job, JOB_STATE_CONFIRMING);
+	seen.disk_full = true;
+	job_handle(&fx->job, JOB_EVENT_CONFIRMED);
+	fake_loop_advance(fx->updater.loop, 20 * 60 * 1000);
+	assert_int_equal(fx->job.state, JOB_STATE_CONFIRMING);
+	fake_loop_advance(fx->updater.loop, 20 * 60 * 1000);
+	assert_int_equal(fx->job.state, JOB_STATE_SUCCEEDED);
+	assert_string_equal(seen.action, "end_job");
+}
+
 static void every_live_state_has_a_deadline(void **state)
 {
 	struct fixture *fx = *state;
@@ -343,6 +358,7 @@ int main(void)
 		TEST(what_cannot_be_put_back_ends_as_failed),
 		TEST(a_full_disk_before_the_swap_fails_the_job),
 		TEST(a_full_disk_after_the_swap_waits_for_room),
+		TEST(a_disk_that_stays_full_does_not_hold_it_for_ever),
 		TEST(every_live_state_has_a_deadline),
 		TEST(an_unconfirmed_version_goes_back_at_the_deadline),
 		TEST(terminal_states_have_no_way_on),

@@ -266,6 +266,27 @@ static void after_a_loss_it_comes_back_at_a_random_moment(void **state)
 			mqtt_client_quick.backoff_max_ms);
 }
 
+static void a_spread_makes_the_longest_wait_longer(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client = &fx->client;
+
+	start_broker(fx, &(struct broker_options){.username = "gw",
+						  .password = "right"});
+	mqtt_client_init(client, fx->loop,
+			 &(struct mqtt_options){
+				 .port = broker_port(fx->broker),
+				 .clean_session = true,
+				 .reconnect_spread_ms = DAY_MS,
+			 });
+	client->username = "gw";
+	client->password = "wrong";
+	mqtt_client_start(client);
+	wait_until(client, &client->disconnected, 1);
+	assert_in_range(mqtt_retry_delay_ms(client->mqtt), DAY_MS * 8 / 10,
+			DAY_MS * 12 / 10);
+}
+
 static void the_first_connect_may_be_at_a_random_moment(void **state)
 {
 	struct fixture *fx = *state;
@@ -538,6 +559,7 @@ int main(void)
 		T(missing_credentials_are_told_and_asked_for_again),
 		T(a_broker_that_returns_is_found_again),
 		T(after_a_loss_it_comes_back_at_a_random_moment),
+		T(a_spread_makes_the_longest_wait_longer),
 		T(the_first_connect_may_be_at_a_random_moment),
 		T(a_subscription_shortens_the_wait_again),
 		T(a_lost_race_for_the_client_id_reconnects),

@@ -173,7 +173,7 @@ class OtactlTest(unittest.TestCase):
 
     def test_usage_errors_exit_2_with_a_hint(self):
         cases = [
-            ([], "what is to be done"),
+            ([], "no command"),
             (["stauts"], "did you mean 'status'"),
             (["frobnicate"], "unknown command 'frobnicate'"),
             (["device"], "'device' needs one of: list, add, remove"),

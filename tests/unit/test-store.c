@@ -21,6 +21,7 @@ struct fixture {
 	char dir[64];
 	struct store store;
 	struct job job;
+	struct history_totals totals;
 	struct ota_error err;
 	size_t entries;
 	char last[JOB_ID_SIZE];
@@ -83,7 +84,7 @@ static size_t entries(struct fixture *fx, size_t limit)
 static void append(struct fixture *fx, unsigned number)
 {
 	snprintf(fx->job.id, sizeof(fx->job.id), "%016x", number);
-	if (!history_append(&fx->store, &fx->job, &fx->err))
+	if (!history_append(&fx->store, &fx->job, &fx->totals, &fx->err))
 		fail_msg("%s", fx->err.text);
 }
 

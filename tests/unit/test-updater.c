@@ -799,6 +799,60 @@ static void a_full_disk_before_the_swap_fails_and_makes_room(void **state)
 	cmocka_unit_test_setup_teardown(name, updater_fixture_set_up,          \
 					updater_fixture_tear_down)
 
+/* ---- files of ended jobs ---- */
+
+static void write_job(struct updater_fixture *fx, const char *id,
+		      const char *state, const char *version)
+{
+	OTA_CLEANUP(freep) char *name = NULL;
+	OTA_CLEANUP(freep) char *json = NULL;
+
+	assert_true(asprintf(&name, "jobs/%s.json", id) > 0);
+	assert_true(asprintf(&json,
+			     "{\"format\":1,\"job\":\"%s\",\"state\":\"%s\","
+			     "\"error\":\"\",\"offer\":{\"device\":\"self\","
+			     "\"module\":\"default\",\"version\":\"%s\","
+			     "\"url\":\"http://web/fw\",\"md5\":\"" MD5 "\","
+			     "\"source\":\"cloud\",\"msg_id\":\"m1\"}}",
+			     id, state, version) > 0);
+	fixture_write(fx, name, json);
+}
+
+/* It could not be removed when it ended; the next one had begun since. */
+static void a_file_left_of_an_ended_job_displaces_no_other(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_fetch_hold(true);
+	fixture_make(fx, HANQI);
+	fixture_end(fx);
+	write_job(fx, "1111111111111111", "failed", "1.0.2");
+	write_job(fx, "2222222222222222", "downloading", "1.0.3");
+	write_job(fx, "3333333333333333", "rolled-back", "1.0.2");
+	fixture_start(fx, HANQI);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_DOWNLOADING);
+	assert_int_equal(fixture_entries(fx, "jobs"), 1);
+	fake_fetch_finish();
+	fake_loop_settle(fx->loop);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_SUCCEEDED,
+		   OTA_ERROR_NONE);
+	expect_version(fx, DEVICE_SELF, "default", "1.0.3");
+}
+
+/* What only people read must not keep the cloud from its report. */
+static void a_history_that_cannot_be_written_delays_a_report_at_most(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	hanqi_starts(fx, "");
+	fixture_shell(fx, "mkdir history.jsonl");
+	hanqi_offers(fx, "m1", "1.0.2", "");
+	assert_int_equal(fixture_count(fx, "'completed'"), 0);
+	fake_loop_advance(fx->loop, 60 * 1000);
+	assert_int_equal(fixture_count(fx, "'completed'"), 1);
+	assert_int_equal(fixture_entries(fx, "jobs"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -806,6 +860,8 @@ int main(void)
 		TEST(tencent_hears_what_its_document_shows),
 		TEST(iotgo_hears_of_properties_first),
 		TEST(eztcloud_is_answered_before_anything_is_told),
+		TEST(a_file_left_of_an_ended_job_displaces_no_other),
+		TEST(a_history_that_cannot_be_written_delays_a_report_at_most),
 		TEST(a_downgrade_is_refused_and_told),
 		TEST(a_digest_too_weak_is_refused_and_told),
 		TEST(a_low_battery_is_refused_and_told),

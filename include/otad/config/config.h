@@ -96,7 +96,8 @@ struct config_update {
 	uint64_t confirm_timeout_ms;
 	unsigned max_trial_starts;
 	unsigned progress_step_percent;
-	unsigned wave_size; /* WaveSize=, sub-devices installing at a time; 0: no limit */
+	uint64_t away_timeout_ms; /* AwayTimeout=, of a device that is away */
+	unsigned wave_size; /* WaveSize=, sub-devices installing at a time; 0: 64 */
 	unsigned wave_stop; /* WaveStop=, failures that stop the wave; 0: never */
 };
 

@@ -17,7 +17,8 @@
  *
  * A handler (exec) may say more by its exit status: 64 (EX_USAGE) to `version`,
  * `check` and `health` means "I do not know that" and passes; 75 (EX_TEMPFAIL)
- * means "not now": the step ends with `busy`, but `health` is asked again.
+ * means "not now", and that nothing was done: the step ends with `busy`, but
+ * `health` is asked again.
  */
 
 #include "otad/base/error.h"

@@ -50,7 +50,8 @@ struct mqtt_options {
 	uint64_t keep_alive_ms;
 	bool clean_session;
 	/* After the loss of a connection the first wait is longer by a random
-	 * part of this; the broker may have lost everybody else, too. */
+	 * part of this, and no wait's limit is shorter: the broker may have
+	 * lost everybody else, too. */
 	uint64_t reconnect_spread_ms;
 };
 
@@ -84,6 +85,9 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 /* Closes at once. Never calls back. Accepts NULL, returns NULL. */
 struct mqtt *mqtt_free(struct mqtt *mqtt);
 OTA_DEFINE_CLEANUP(struct mqtt *, mqtt_free)
+
+/* Instead of the option's, from now on. */
+void mqtt_set_reconnect_spread(struct mqtt *mqtt, uint64_t spread_ms);
 
 /*
  * First connect: at a random moment within `spread_ms`; 0: now. While it waits

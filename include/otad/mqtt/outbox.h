@@ -18,6 +18,8 @@ struct outbox;
 
 enum outbox_class {
 	OUTBOX_FLEETING, /* QoS 0: sent when connected, else forgotten */
+	OUTBOX_VERSION,	 /* waits its turn, until the connection ends: the next one
+			  * tells it again */
 	OUTBOX_PROGRESS, /* waits its turn, may be dropped when too many do */
 	OUTBOX_RESULT,	 /* QoS 1, never lost */
 };

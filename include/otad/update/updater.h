@@ -66,6 +66,7 @@ struct job_view {
 	enum job_state state;
 	unsigned download_percent;
 	unsigned overall_percent;
+	unsigned install_percent; /* as its handler tells; 0: nothing yet */
 	uint64_t received_bytes;
 	uint64_t total_bytes; /* or OFFER_SIZE_UNKNOWN */
 	uint64_t bytes_per_second;
