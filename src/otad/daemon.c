@@ -23,6 +23,8 @@
 #include "status.h"
 
 #define RUNTIME_DIR_MODE 0755
+/* Where systemd puts what LoadCredential= of the service names. */
+#define SERVICE_CREDENTIALS "/run/credentials/otad.service"
 /* A path and what is wrong with a line of it; what is longer is cut. */
 #define PROBLEM_SIZE (4096 + 1024)
 
@@ -369,13 +371,12 @@ static int run(struct otad *otad, struct config *config, struct ota_error *err)
 	return loop_run(otad->loop, err);
 }
 
-/* From a shell: what systemd handed to the service that runs. */
-static void find_credentials(void)
+/* By hand the files are looked at as the service would, by whoever may. */
+static void borrow_credentials(void)
 {
-	static const char service[] = "/run/credentials/otad.service";
-
-	if (!getenv("CREDENTIALS_DIRECTORY") && file_exists(service))
-		setenv("CREDENTIALS_DIRECTORY", service, false);
+	if (!getenv("CREDENTIALS_DIRECTORY") &&
+	    access(SERVICE_CREDENTIALS, R_OK | X_OK) == 0)
+		setenv("CREDENTIALS_DIRECTORY", SERVICE_CREDENTIALS, 0);
 }
 
 int daemon_main(const struct options *options, char **argv,
@@ -394,7 +395,7 @@ int daemon_main(const struct options *options, char **argv,
 	log_open(LOG_TARGET_AUTO,
 		 options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (options->check_config)
-		find_credentials();
+		borrow_credentials();
 	config = load_config(options, false, &waits);
 	if (!config && !waits)
 		return SELF_EXIT_CONFIG;
