@@ -47,6 +47,16 @@ bool runner_record(struct job *job, struct ota_error *err)
 	return true;
 }
 
+void runner_forget(const struct job *job)
+{
+	OTA_CLEANUP(freep) char *path = job_path(job);
+	struct ota_error err;
+
+	/* Where even that fails, the next start carries it out after all. */
+	if (path && !file_remove(path, &err))
+		log_warning(NULL, "%s", err.text);
+}
+
 /* Only what the cloud was told of a download: a power cut may forget it. */
 static void record_progress(struct job *job)
 {

@@ -153,6 +153,7 @@ static bool begin(struct updater *updater, struct module *module,
 	if (!runner_record(job, err)) {
 		struct ota_error why = *err;
 
+		runner_forget(job);
 		updater_drop_job(OTA_TAKE(job));
 		/* Some platforms say it only once: they must hear of it. */
 		refuse(updater, module, offer, &why);
@@ -410,6 +411,7 @@ static bool roll_back_success(struct updater *updater, struct module *module,
 	if (!updater_add_job(updater, job, err))
 		return false;
 	if (!runner_has_backup(job, err) || !runner_record(job, err)) {
+		runner_forget(job);
 		updater_drop_job(OTA_TAKE(job));
 		return false;
 	}
