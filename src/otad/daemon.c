@@ -90,6 +90,8 @@ static struct config *load_config(const struct options *options, bool reloading,
 		     !options->check_config;
 	for (size_t i = 0; i < report.n_problems && !*ret_waits; i++)
 		tell_problem(&report.problems[i], reloading);
+	if (!config && report.n_problems == 0)
+		log_error(NULL, "The configuration cannot be read: out of memory");
 	if (!config && !*ret_waits && !reloading && report.n_problems > 0)
 		notify_status("Configuration refused: %s",
 			      problem_text(&report.problems[0], text));

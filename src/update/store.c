@@ -172,7 +172,7 @@ bool store_each(const struct store *store, const char *folder,
 	dir = opendir(dir_path);
 	if (!dir)
 		return ota_fail_errno(err, errno, "open %s", dir_path);
-	while (ok && (entry = readdir(dir))) {
+	while (ok && (errno = 0, entry = readdir(dir))) {
 		OTA_CLEANUP(freep) char *path = NULL;
 
 		if (entry->d_name[0] == '.')
@@ -182,6 +182,9 @@ bool store_each(const struct store *store, const char *folder,
 		else
 			ok = visit(path, fn, user_data, err);
 	}
+	/* To go on without the rest would lose jobs, and quietly so. */
+	if (ok && errno != 0)
+		ok = ota_fail_errno(err, errno, "read %s", dir_path);
 	closedir(dir);
 	return ok;
 }

@@ -1,3 +1,6 @@
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +19,22 @@
 #include "../../src/update/module-record.h"
 #include "../../src/update/power.h"
 #include "../../src/update/store.h"
+
+static bool folder_breaks; /* while it is read */
+
+struct dirent *readdir(DIR *dir)
+{
+	static struct dirent *(*real)(DIR *dir);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir64");
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir");
+	if (!folder_breaks)
+		return real(dir);
+	errno = EIO;
+	return NULL;
+}
 
 struct fixture {
 	char dir[64];
@@ -480,11 +499,27 @@ static void mains_power_passes_and_the_fullest_battery_counts(void **state)
 	assert_false(power_on_battery(dir, &percent));
 }
 
+/* Else otad would go on without them, and nobody would know. */
+static void a_folder_that_cannot_be_read_is_not_an_empty_one(void **state)
+{
+	struct fixture *fx = *state;
+	unsigned count = 0;
+	bool ok;
+
+	folder_breaks = true;
+	ok = store_each(&fx->store, STORE_JOBS, count_documents, &count,
+			&fx->err);
+	folder_breaks = false;
+	assert_false(ok);
+	assert_int_equal(fx->err.sys_errno, EIO);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_folder_that_cannot_be_read_is_not_an_empty_one),
 		TEST(no_history_is_an_empty_one),
 		TEST(the_last_entries_come_oldest_first),
 		TEST(a_job_told_again_after_a_power_cut_stands_once),
