@@ -23,6 +23,7 @@ struct link {
 	enum stage stage;
 	unsigned pending;
 	size_t untold; /* modules, the last ones, whose version waits */
+	bool refused; /* its versions are to be told again */
 	uint64_t property_ms; /* when a property message was last sent */
 };
 

@@ -109,18 +109,30 @@ void session_report_version(struct session *session, const char *device_name,
 			    err.text);
 }
 
+static void repeat_versions(struct session *session, struct device *device)
+{
+	struct ota_error err;
+
+	session_link(device)->refused = false;
+	for (size_t i = 0; i < device->n_modules; i++)
+		if (!session_tell_version(session, device, &device->modules[i],
+					  false, &err))
+			log_debug(NULL, "%s", err.text);
+}
+
+/* The gateway's own, where they are a sign of life, and refused ones. */
 void session_on_version_time(struct loop_source *source, void *user_data)
 {
 	struct session *session = user_data;
-	struct device *gateway = inventory_at(session->inventory, 0);
 	uint64_t repeat_ms = cloud_traits(session->cloud)->version_repeat_ms;
-	struct ota_error err;
 
-	if (session->online)
-		for (size_t i = 0; i < gateway->n_modules; i++)
-			if (!session_tell_version(session, gateway, &gateway->modules[i],
-					  false, &err))
-				log_debug(NULL, "%s", err.text);
+	for (size_t i = 0; i < inventory_count(session->inventory); i++) {
+		struct device *device = inventory_at(session->inventory, i);
+		bool alive = i == 0 && repeat_ms;
+
+		if (session->online && (alive || session_link(device)->refused))
+			repeat_versions(session, device);
+	}
 	if (repeat_ms)
 		loop_timer_set(session->version_timer, repeat_ms);
 }

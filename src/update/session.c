@@ -148,6 +148,19 @@ static bool handle_online_answer(struct session *session, const char *topic,
 	return true;
 }
 
+/* A version that the cloud did not take is told again. */
+static void note_refusal(struct session *session, const char *device_name)
+{
+	struct device *device = inventory_find(
+		session->inventory, device_name ? device_name : DEVICE_SELF);
+
+	if (!device)
+		return;
+	session_link(device)->refused = true;
+	session_set_timer(session, &session->version_timer, VERSION_AGAIN_MS,
+			  session_on_version_time);
+}
+
 /* Whatever it says, the cloud did answer. */
 static void note_answer(struct session *session,
 			const struct cloud_message *message)
@@ -156,8 +169,7 @@ static void note_answer(struct session *session,
 	if (message->verdict == CLOUD_REJECT &&
 	    message->reason == CLOUD_REASON_ERROR_CODE &&
 	    !cloud_traits(session->cloud)->checks)
-		session_set_timer(session, &session->version_timer, VERSION_AGAIN_MS,
-			  session_on_version_time);
+		note_refusal(session, message->device);
 }
 
 static void on_message(const char *topic, const void *payload, size_t size,

@@ -154,7 +154,8 @@ def test_a_whole_success_is_told_as_in_the_document(world):
                 values(m)["ota_status"] == "idle", mark)
 
     job = Script(device)
-    check(device, job, "1.0.0", job.check(), job.check(), *job.begun(),
+    check(device, job, "1.0.0", job.check(), job.check(), Some(job.check()),
+          *job.begun(),
           *job.loaded(), *job.prepared(), *job.swapped(), *job.done("1.0.1"))
     alink.check_steps(device.steps(mark))
     alink.check_ids(device)

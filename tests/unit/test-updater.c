@@ -219,6 +219,35 @@ static void iotgo_hears_of_properties_first(void **state)
 	expect_nothing(fx);
 }
 
+static void a_version_that_is_refused_is_told_again_in_a_minute(void **state)
+{
+	static const char refused[] = "{'type':'report_version_rsp',"
+				      "'result_code':1,'result_msg':'busy'}";
+	struct updater_fixture *fx = *state;
+
+	fixture_start(fx, TENCENT
+		      "[Device lamp]\n[Module lamp/default]\n"
+		      "Type=exec\nHandler=/bin/true\nVersion=3\n");
+	fixture_deliver(fx, "$gateway/operation/result/P/gw",
+			"{'type':'online','payload':{'devices':[{'result':0,"
+			"'product_id':'P','device_name':'lamp'}]}}");
+	fixture_skip(fx);
+	fixture_deliver(fx, "$ota/update/P/lamp", refused);
+	fake_loop_advance(fx->loop, 59000);
+	expect_nothing(fx);
+	fake_loop_advance(fx->loop, 1000);
+	expect_sent(fx, "$ota/report/P/lamp", 1,
+		    "{'type':'report_version','report':{'version':'3'}}");
+	expect_nothing(fx);
+
+	fixture_deliver(fx, OTA_UPDATE, refused);
+	fake_loop_advance(fx->loop, 60000);
+	expect_sent(fx, OTA_REPORT, 1,
+		    "{'type':'report_version','report':{'version':'0.1'}}");
+	fake_loop_advance(fx->loop, 600000);
+	expect_nothing(fx);
+}
+
 static void eztcloud_is_answered_before_anything_is_told(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -859,6 +888,7 @@ int main(void)
 		TEST(hanqi_hears_what_its_document_shows),
 		TEST(tencent_hears_what_its_document_shows),
 		TEST(iotgo_hears_of_properties_first),
+		TEST(a_version_that_is_refused_is_told_again_in_a_minute),
 		TEST(eztcloud_is_answered_before_anything_is_told),
 		TEST(a_file_left_of_an_ended_job_displaces_no_other),
 		TEST(a_history_that_cannot_be_written_delays_a_report_at_most),
