@@ -60,9 +60,22 @@ static void stream_close(struct stream *stream)
 	stream->fd = -1;
 }
 
+/* systemctl(1) ends with where to look further; the reason stands before. */
+static bool is_advice(const char *line)
+{
+	static const char *const beginnings[] = { "See system logs and ",
+						  "See \"systemctl status " };
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(beginnings); i++)
+		if (strncmp(line, beginnings[i], strlen(beginnings[i])) == 0)
+			return true;
+	return false;
+}
+
 static void keep_message(struct process *process, const char *line)
 {
-	if (line[strspn(line, " ")])
+	if (line[strspn(line, " ")] &&
+	    !(process->result.message[0] && is_advice(line)))
 		memcpy(process->result.message, line, strlen(line) + 1);
 }
 

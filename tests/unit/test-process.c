@@ -421,6 +421,16 @@ static void the_message_is_the_last_line_said(void **state)
 	assert_string_equal(fx->output, "");
 }
 
+static void where_to_look_further_is_no_message(void **state)
+{
+	struct fixture *fx = *state;
+
+	run_script(fx, "echo 'Job for app.service failed.' >&2; "
+		       "echo 'See \"systemctl status app.service\" and more.' >&2; "
+		       "exit 1");
+	assert_string_equal(fx->result.message, "Job for app.service failed.");
+}
+
 static void output_may_be_ignored(void **state)
 {
 	static const char *const argv[] = { "sh", "-c", "echo a; exit 2",
@@ -806,6 +816,7 @@ int main(void)
 		PROCESS_TEST(long_lines_are_cut),
 		PROCESS_TEST(long_lines_are_cut_between_characters),
 		PROCESS_TEST(the_message_is_the_last_line_said),
+		PROCESS_TEST(where_to_look_further_is_no_message),
 		PROCESS_TEST(output_may_be_ignored),
 		PROCESS_TEST(much_output_arrives_whole),
 		PROCESS_TEST(what_is_in_the_pipe_at_the_end_arrives),

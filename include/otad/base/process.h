@@ -31,7 +31,8 @@ struct process_result {
 	bool timed_out;
 	int exit_status; /* -1 when ended by a signal */
 	int signal;	 /* 0 when it exited */
-	char message[PROCESS_MAX_LINE]; /* last line of standard error not blank */
+	/* Last line of standard error; no blank one, no advice of systemctl(1). */
+	char message[PROCESS_MAX_LINE];
 };
 
 /*
