@@ -4,6 +4,7 @@ import socket
 import ssl
 import sys
 import threading
+import warnings
 
 import lab
 import pki
@@ -93,8 +94,10 @@ class OldServer:
         self.context.load_cert_chain(cert, key)
         # OpenSSL lets TLS 1.0 go on at the lowest of its levels only.
         self.context.set_ciphers("ALL:@SECLEVEL=0")
-        self.context.minimum_version = ssl.TLSVersion.TLSv1
-        self.context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():  # that it is old
+            warnings.simplefilter("ignore")
+            self.context.minimum_version = ssl.TLSVersion.TLSv1
+            self.context.maximum_version = ssl.TLSVersion.TLSv1_1
         self.listener = None
         self.port = None
         self.reasons = []
