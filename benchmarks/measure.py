@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests/system"))
 
 import lab  # noqa: E402
 import peers  # noqa: E402
+import scale  # noqa: E402
 
 RUNS = int(os.environ.get("OTAD_BENCHMARK_RUNS", "5"))
 SIZE_BYTES = int(os.environ.get("OTAD_BENCHMARK_MIB", "1024")) << 20
@@ -209,9 +210,10 @@ def measure_idle(build):
 
 
 def main():
-    build, wanted = sys.argv[1], sys.argv[2:] or ["cost", "stall", "idle"]
+    build, wanted = sys.argv[1], sys.argv[2:] or ["cost", "stall", "idle",
+                                                "scale"]
     measures = {"cost": measure_cost, "stall": measure_stall,
-                "idle": measure_idle}
+                "idle": measure_idle, "scale": scale.run}
     for name in wanted:
         if name not in measures:
             sys.exit(f"benchmarks/run: nothing called {name}; there are "

@@ -94,8 +94,10 @@ void artifact_tell_all(struct artifact *artifact, const struct ota_error *err)
 	struct artifact_user *user;
 	struct ota_error ignored;
 
-	/* Those of an earlier outcome, still: theirs goes first. */
-	if (!TAILQ_EMPTY(&artifact->due) && !tell_some(artifact, UINT64_MAX))
+	/* Those of an earlier outcome that was another: theirs goes first. */
+	if (!TAILQ_EMPTY(&artifact->due) &&
+	    (err || artifact->outcome.kind != OTA_ERROR_NONE) &&
+	    !tell_some(artifact, UINT64_MAX))
 		return;
 	ota_error_clear(&artifact->outcome);
 	if (err)

@@ -11,6 +11,8 @@
 #define SUBSCRIBE_AGAIN_MS 60000
 /* Devices whose subscriptions or versions are on their way at a time. */
 #define MAX_IN_FLIGHT 32
+/* Between two batches of them: ten thousand are in after three seconds. */
+#define PUMP_GAP_MS 10
 
 /* What one walk over a device's topics knows. */
 struct subscription {
@@ -105,22 +107,40 @@ static void ask_online(struct session *session, struct device *device)
 	session_link(device)->stage = STAGE_WAITING_ONLINE;
 	if (!session_encode(session, &report, NULL, &err))
 		log_debug(NULL, "%s", err.text);
-	session_set_timer(session, &session->online_timer, ONLINE_RETRY_MS,
-			  on_online_retry);
+	session->online_asked = true;
+	/* During a walk over all of them, that sets it. */
+	if (session->online_next == 0)
+		session_set_timer(session, &session->online_timer,
+				  ONLINE_RETRY_MS, on_online_retry);
 }
 
 static void on_online_retry(struct loop_source *source, void *user_data)
 {
 	struct session *session = user_data;
 
+	size_t count = inventory_count(session->inventory);
+	unsigned asked = 0;
+
 	if (!session->connected)
 		return;
-	for (size_t i = 0; i < inventory_count(session->inventory); i++) {
-		struct device *device = inventory_at(session->inventory, i);
+	if (session->online_next == 0)
+		session->online_asked = false;
+	while (asked < SESSION_BATCH && session->online_next < count) {
+		struct device *device = inventory_at(session->inventory,
+						     session->online_next++);
 
-		if (session_link(device)->stage == STAGE_WAITING_ONLINE)
-			ask_online(session, device);
+		if (session_link(device)->stage != STAGE_WAITING_ONLINE)
+			continue;
+		ask_online(session, device);
+		asked++;
 	}
+	if (session->online_next < count) {
+		loop_timer_set(session->online_timer, SESSION_BATCH_GAP_MS);
+		return;
+	}
+	session->online_next = 0;
+	if (session->online_asked)
+		loop_timer_set(session->online_timer, ONLINE_RETRY_MS);
 }
 
 void session_bring_in(struct session *session, struct device *device)
@@ -164,6 +184,26 @@ void session_tell_idle(struct session *session, struct device *device)
 		log_debug(NULL, "%s", err.text);
 }
 
+static void on_idle_time(struct loop_source *source, void *user_data);
+
+static void tell_idle_some(struct session *session)
+{
+	size_t count = inventory_count(session->inventory);
+
+	for (unsigned i = 0; i < SESSION_BATCH && session->idle_next < count;
+	     i++)
+		session_tell_idle(session, inventory_at(session->inventory,
+							session->idle_next++));
+	if (session->idle_next < count)
+		session_set_timer(session, &session->idle_timer,
+				  SESSION_BATCH_GAP_MS, on_idle_time);
+}
+
+static void on_idle_time(struct loop_source *source, void *user_data)
+{
+	tell_idle_some(user_data);
+}
+
 /* Every version is told: now the rest may speak. */
 static void let_go(struct session *session)
 {
@@ -171,8 +211,7 @@ static void let_go(struct session *session)
 
 	session->open = true;
 	outbox_open(session->outbox);
-	for (size_t i = 0; i < inventory_count(session->inventory); i++)
-		session_tell_idle(session, inventory_at(session->inventory, i));
+	tell_idle_some(session);
 	if (traits->version_repeat_ms)
 		session_set_timer(session, &session->version_timer,
 			  traits->version_repeat_ms, session_on_version_time);
@@ -187,16 +226,28 @@ static bool is_settled(const struct session *session)
 	       session->n_pending == 0 && session->untold == 0;
 }
 
+static void on_pump_time(struct loop_source *source, void *user_data)
+{
+	session_pump(user_data);
+}
+
 /* The gateway is in first; the devices behind it follow a few at a time. */
 void session_pump(struct session *session)
 {
 	struct device *gateway = inventory_at(session->inventory, 0);
+	unsigned brought = 0;
 
-	while (session->n_pending < MAX_IN_FLIGHT &&
+	/* Those that ask to come online have nothing in flight meanwhile. */
+	while (session->n_pending < MAX_IN_FLIGHT && brought < SESSION_BATCH &&
 	       session->cursor < inventory_count(session->inventory) &&
-	       session_link(gateway)->stage != STAGE_SUBSCRIBING)
+	       session_link(gateway)->stage != STAGE_SUBSCRIBING) {
 		session_bring_in(session, inventory_at(session->inventory,
 						       session->cursor++));
+		brought++;
+	}
+	if (brought == SESSION_BATCH)
+		session_set_timer(session, &session->pump_timer,
+				  PUMP_GAP_MS, on_pump_time);
 	if (!session->open && session->online && is_settled(session))
 		let_go(session);
 }

@@ -47,6 +47,11 @@ struct session {
 	struct pending *pending;
 	size_t n_pending, pending_size;
 	size_t cursor; /* the next device to bring in */
+	/* Where walks over all devices stand: asking for updates, telling of
+	 * devices at rest, asking again to come online. */
+	size_t check_next, idle_next, online_next;
+	uint64_t check_began_ms;
+	bool online_asked; /* in the walk */
 	size_t untold; /* of all links together */
 	bool connected, online, open;
 	bool asked; /* for updates, the first time */
@@ -57,6 +62,8 @@ struct session {
 
 	struct loop_source *version_timer;
 	struct loop_source *check_timer;
+	struct loop_source *idle_timer;
+	struct loop_source *pump_timer;
 	struct loop_source *answer_timer;
 	struct loop_source *online_timer;
 	struct loop_source *refused_timer;
@@ -67,6 +74,13 @@ struct session {
 	bool stopping;
 	struct session_counts counts;
 };
+
+/*
+ * A broker, or the cloud behind it, is not flooded by ten thousand devices: so
+ * many messages, then a pause.
+ */
+#define SESSION_BATCH 32
+#define SESSION_BATCH_GAP_MS 100
 
 static inline struct link *session_link(struct device *device)
 {

@@ -220,17 +220,45 @@ void session_version_known(struct session *session, const char *device_name,
 		log_debug(NULL, "%s", err.text);
 }
 
+/* True: there are more. */
+static bool check_some(struct session *session)
+{
+	size_t count = inventory_count(session->inventory);
+
+	for (unsigned i = 0; i < SESSION_BATCH && session->check_next < count;
+	     i++)
+		session_check_device(session,
+				     inventory_at(session->inventory,
+						  session->check_next++));
+	return session->check_next < count;
+}
+
+static void check_again_later(struct session *session)
+{
+	uint64_t interval_ms = session->config->update.check_interval_ms;
+	uint64_t took_ms =
+		loop_now_ms(session->loop) - session->check_began_ms;
+
+	if (!interval_ms)
+		return;
+	interval_ms = jitter(interval_ms);
+	loop_timer_set(session->check_timer,
+		       took_ms < interval_ms ? interval_ms - took_ms : 0);
+}
+
 void session_on_check_time(struct loop_source *source, void *user_data)
 {
 	struct session *session = user_data;
-	uint64_t interval_ms = session->config->update.check_interval_ms;
 
+	if (session->check_next == 0)
+		session->check_began_ms = loop_now_ms(session->loop);
 	session->asked = session->open;
-	if (session->open)
-		for (size_t i = 0; i < inventory_count(session->inventory); i++)
-			session_check_device(session, inventory_at(session->inventory, i));
-	if (interval_ms)
-		loop_timer_set(session->check_timer, jitter(interval_ms));
+	if (session->open && check_some(session)) {
+		loop_timer_set(session->check_timer, SESSION_BATCH_GAP_MS);
+		return;
+	}
+	session->check_next = 0;
+	check_again_later(session);
 }
 
 bool session_check(struct session *session, const char *device_name,

@@ -21,6 +21,8 @@ void session_drop_timers(struct session *session)
 {
 	session_drop_timer(&session->version_timer);
 	session_drop_timer(&session->check_timer);
+	session_drop_timer(&session->idle_timer);
+	session_drop_timer(&session->pump_timer);
 	session_drop_timer(&session->answer_timer);
 	session_drop_timer(&session->online_timer);
 	session_drop_timer(&session->refused_timer);
@@ -73,6 +75,7 @@ static void on_connected(void *user_data)
 	session->counts.connects++;
 	session->n_pending = 0;
 	session->cursor = 0;
+	session->check_next = session->idle_next = session->online_next = 0;
 	session->untold = 0;
 	session->asked = false;
 	session->listens = false;

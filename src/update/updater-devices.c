@@ -18,7 +18,7 @@
 struct asked {
 	struct updater *updater;
 	struct version_query *query; /* NULL: its turn has not come */
-	struct asked *next;
+	struct asked *next, *previous;
 	char *device, *module;
 };
 
@@ -32,16 +32,18 @@ static void asked_free(struct asked *asked)
 
 static void forget_asked(struct asked *asked)
 {
-	struct asked **at = &asked->updater->asked, *before = NULL;
+	struct updater *updater = asked->updater;
+	struct ota_error err;
+	struct module *module = updater_find_module(
+		updater, asked->device, asked->module, NULL, &err);
 
-	while (*at != asked) {
-		before = *at;
-		at = &before->next;
-	}
-	*at = asked->next;
-	if (asked->updater->last_asked == asked)
-		asked->updater->last_asked = before;
-	asked->updater->queries -= asked->query != NULL;
+	if (module && module->owner_data == asked)
+		module->owner_data = NULL;
+	*(asked->previous ? &asked->previous->next : &updater->asked) =
+		asked->next;
+	*(asked->next ? &asked->next->previous : &updater->last_asked) =
+		asked->previous;
+	updater->queries -= asked->query != NULL;
 	asked_free(asked);
 }
 
@@ -150,19 +152,15 @@ static void ask_next(struct updater *updater)
 void updater_version_is_known(struct updater *updater, const char *device,
 			      const char *module_name)
 {
-	struct asked *asked = updater->asked, *next;
 	struct ota_error err;
 	struct module *module =
 		updater_find_module(updater, device, module_name, NULL, &err);
 
-	if (module)
-		module->version_asked = false;
-	for (; asked; asked = next) {
-		next = asked->next;
-		if (strcmp(asked->device, device) == 0 &&
-		    strcmp(asked->module, module_name) == 0)
-			forget_asked(asked);
-	}
+	if (!module)
+		return;
+	module->version_asked = false;
+	if (module->owner_data)
+		forget_asked(module->owner_data);
 	ask_next(updater);
 }
 
@@ -179,6 +177,8 @@ void updater_refresh_version(struct updater *updater, const char *device,
 	}
 	asked->updater = updater;
 	module->version_asked = !module->version;
+	module->owner_data = asked;
+	asked->previous = updater->last_asked;
 	*(updater->asked ? &updater->last_asked->next : &updater->asked) = asked;
 	updater->last_asked = asked;
 	ask_next(updater);
@@ -364,6 +364,9 @@ void updater_drop_device(struct updater *updater, const char *name)
 
 	if (!device)
 		return;
+	for (size_t i = 0; i < device->n_modules; i++)
+		if (device->modules[i].owner_data)
+			forget_asked(device->modules[i].owner_data);
 	if (updater->session)
 		session_device_removed(updater->session, device);
 	free(device->owner_data);

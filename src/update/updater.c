@@ -363,20 +363,30 @@ const char *updater_default_module(const struct updater *updater)
 	return platform ? platform->default_module : "default";
 }
 
+static bool view_modules(const struct updater *updater,
+			 const struct device *device, module_view_fn fn,
+			 void *user_data)
+{
+	for (size_t i = 0; i < device->n_modules; i++)
+		if (!view_module(updater, device, &device->modules[i], fn,
+				 user_data))
+			return false;
+	return true;
+}
+
 bool updater_each_module(const struct updater *updater, const char *device_name,
 			 module_view_fn fn, void *user_data)
 {
-	for (size_t i = 0; i < inventory_count(updater->inventory); i++) {
-		const struct device *device =
-			inventory_at(updater->inventory, i);
+	const struct device *device;
 
-		if (device_name && strcmp(device->name, device_name) != 0)
-			continue;
-		for (size_t k = 0; k < device->n_modules; k++)
-			if (!view_module(updater, device, &device->modules[k],
-					 fn, user_data))
-				return false;
+	if (device_name) {
+		device = inventory_find(updater->inventory, device_name);
+		return !device || view_modules(updater, device, fn, user_data);
 	}
+	for (size_t i = 0; i < inventory_count(updater->inventory); i++)
+		if (!view_modules(updater, inventory_at(updater->inventory, i),
+				  fn, user_data))
+			return false;
 	return true;
 }
 

@@ -82,6 +82,7 @@ struct module {
 	struct module_settings *settings; /* a reference */
 	char *version; /* running; NULL: unknown */
 	bool version_asked; /* unknown, but its handler or file will tell */
+	void *owner_data; /* free for the inventory's owner */
 };
 
 struct device {
