@@ -15,7 +15,7 @@
 #include "otad/base/loop.h"
 #include "otad/model/offer.h"
 
-#define MAX_PLACES 64
+#define MAX_PLACES 128
 #define TRACE_SIZE 8192
 
 /* The disk, as far as one module goes. */

@@ -1,0 +1,278 @@
+/* Devices behind the gateway: turns, those that are away, and too many. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "otad/base/cleanup.h"
+#include "support/updater-fixture.h"
+
+/* Of what the fake web server serves. */
+#define MD5 "b1fbd0520cedeeac7874c3a72de3c07f"
+
+#define HANQI                                                                  \
+	"[Cloud]\nPlatform=hanqi\nGatewayId=HQ1\n[Mqtt]\nHost=broker\n"        \
+	"[Module default]\nType=self\n"                                        \
+	"[Class meter]\nModule=default exec /bin/flash\n"
+
+/* "m-1" and so on. */
+static void start(struct updater_fixture *fx, unsigned count, const char *more)
+{
+	OTA_CLEANUP(freep) char *ini = NULL;
+	size_t size;
+	FILE *out = open_memstream(&ini, &size);
+
+	assert_non_null(out);
+	fputs(HANQI, out);
+	for (unsigned i = 1; i <= count; i++)
+		fprintf(out, "[Device m-%u]\nClass=meter\n", i);
+	fprintf(out, "[Update]\n%s", more);
+	fclose(out);
+	fixture_start(fx, ini);
+	/* Devices come in by batches. */
+	for (unsigned i = 0; i < count; i += 32)
+		fake_loop_advance(fx->loop, 10);
+	fixture_skip(fx);
+	fake_installer_forget_trace();
+}
+
+static void offer(struct updater_fixture *fx, unsigned device,
+		  const char *version)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json),
+		 "{'msgType':'ota_upgrade','msgId':'o-%u-%s','subDeviceId':'m-%u',"
+		 "'data':{'version':'%s','firmwareUrl':'http://web/fw',"
+		 "'md5':'" MD5 "'}}",
+		 device, version, device, version);
+	fixture_deliver(fx, "hanqi/gateway/HQ1/command", json);
+}
+
+static const char *waits(const struct updater_fixture *fx, const char *device)
+{
+	const struct job *job = fixture_job(fx, device, "default");
+	struct job_view view;
+
+	if (!job)
+		return "";
+	updater_job_view(job, &view);
+	return view.waiting ? view.waiting : "";
+}
+
+static void expect_in(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, text);
+}
+
+static void one_that_is_away_leaves_its_place_to_others(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "WaveSize=1\n");
+	fake_installer_hold(INSTALL_SWAP, true);
+	offer(fx, 1, "2.0");
+	offer(fx, 2, "2.0");
+	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+	expect_state(fx, "m-2", "default", JOB_STATE_VERIFYING);
+	expect_in(waits(fx, "m-2"), "WaveSize=");
+	assert_true(fake_installer_end(OTA_ERROR_BUSY, "no answer"));
+	fake_loop_settle(fx->loop);
+	expect_state(fx, "m-1", "default", JOB_STATE_VERIFYING);
+	expect_in(waits(fx, "m-1"), "no answer");
+	expect_state(fx, "m-2", "default", JOB_STATE_INSTALLING);
+
+	/* Its time has come, but the place is taken. */
+	fake_loop_advance(fx->loop, 2000);
+	expect_in(waits(fx, "m-1"), "WaveSize=");
+	assert_int_equal(fake_installer_running(), 1);
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-2", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+	assert_string_equal(waits(fx, "m-1"), "");
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	/* Told once, however often it was tried. */
+	assert_int_equal(fixture_count(fx, "'state':'verifying'"), 2);
+	assert_int_equal(fake_fetch_started(), 1);
+}
+
+static void one_that_is_away_is_known_after_a_restart(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 1, "");
+	fake_installer_fail(INSTALL_SWAP, OTA_ERROR_BUSY, "no answer");
+	offer(fx, 1, "2.0");
+	fake_loop_settle(fx->loop);
+	assert_int_equal(fixture_job(fx, "m-1", "default")->away_attempts, 1);
+	fixture_end(fx);
+	start(fx, 1, "");
+	assert_int_equal(fixture_job(fx, "m-1", "default")->away_attempts, 2);
+	fake_installer_fail(INSTALL_SWAP, OTA_ERROR_NONE, NULL);
+	fake_loop_advance(fx->loop, 5000);
+	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+}
+
+static void one_that_is_away_can_be_cancelled(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 1, "");
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_BUSY, "no answer");
+	offer(fx, 1, "2.0");
+	fake_loop_settle(fx->loop);
+	if (!updater_cancel(fx->updater, "m-1", "default", &fx->err))
+		fail_msg("%s", fx->err.text);
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_FAILED, OTA_ERROR_CANCELLED);
+	/* Nothing is left of it that would come back. */
+	fake_loop_advance(fx->loop, 60 * 60 * 1000);
+	assert_null(fixture_job(fx, "m-1", "default"));
+}
+
+static void nobody_is_waited_for_for_ever(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "AwayTimeout=1h\nWaveStop=1\n");
+	fake_installer_fail(INSTALL_SWAP, OTA_ERROR_BUSY, "no answer");
+	offer(fx, 1, "2.0");
+	for (unsigned i = 0; i < 2 * 60; i++)
+		fake_loop_advance(fx->loop, 60 * 1000);
+	expect_end(fx, "m-1", "default", JOB_STATE_FAILED, OTA_ERROR_BUSY);
+	/* Nobody was there to fail: the wave goes on. */
+	fake_installer_fail(INSTALL_SWAP, OTA_ERROR_NONE, NULL);
+	offer(fx, 2, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-2", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+}
+
+static void a_touched_device_that_goes_away_is_rolled_back(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 1, "");
+	fake_installer_hold(INSTALL_SWAP, true);
+	offer(fx, 1, "2.0");
+	fake_installer_set_found("m-1", "default", INSTALL_FOUND_SWAPPED);
+	fake_installer_fail(INSTALL_ROLL_BACK, OTA_ERROR_BUSY, "no answer");
+	assert_true(fake_installer_end(OTA_ERROR_BUSY, "no answer"));
+	/* Far more often than other ways back are tried. */
+	for (unsigned i = 0; i < 2 * 60; i++)
+		fake_loop_advance(fx->loop, 60 * 1000);
+	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+	expect_in(waits(fx, "m-1"), "no answer");
+	fake_installer_fail(INSTALL_ROLL_BACK, OTA_ERROR_NONE, NULL);
+	fake_loop_advance(fx->loop, 20 * 60 * 1000);
+	expect_end(fx, "m-1", "default", JOB_STATE_ROLLED_BACK, OTA_ERROR_BUSY);
+}
+
+static void only_so_many_are_flashed_at_a_time(void **state)
+{
+	struct updater_fixture *fx = *state;
+	const unsigned more = 6, all = GATE_WAVE_SIZE_DEFAULT + more;
+
+	start(fx, all, "");
+	fake_installer_hold(INSTALL_SWAP, true);
+	for (unsigned i = 1; i <= all; i++) {
+		offer(fx, i, "2.0");
+		fake_installer_forget_trace();
+	}
+	assert_int_equal(fake_installer_running(), GATE_WAVE_SIZE_DEFAULT);
+	for (unsigned i = 0; i < all; i++) {
+		fake_installer_forget_trace();
+		assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+		fake_loop_settle(fx->loop);
+	}
+	assert_int_equal(fx->updater->n_jobs, 0);
+	assert_int_equal(fx->updater->totals.succeeded, all);
+	assert_int_equal(fake_fetch_started(), 1);
+}
+
+static void failures_of_a_wave_outlive_a_restart(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 3, "WaveStop=1\n");
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_INSTALL_FAILED, "broken");
+	offer(fx, 1, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_FAILED,
+		   OTA_ERROR_INSTALL_FAILED);
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_NONE, NULL);
+	fixture_end(fx);
+	start(fx, 3, "WaveStop=1\n");
+	offer(fx, 2, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-2", "default", JOB_STATE_FAILED, OTA_ERROR_CANCELLED);
+
+	/* Nonsense in the file stops nobody. */
+	fixture_end(fx);
+	fixture_write(fx, "waves.json", "{\"waves\":[7,{\"version\":\"2.0\"}]}");
+	start(fx, 3, "WaveStop=1\n");
+	offer(fx, 3, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-3", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+}
+
+static void beyond_so_many_jobs_otad_is_busy(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 1, "");
+	fx->updater->n_jobs += UPDATER_MAX_JOBS;
+	offer(fx, 1, "2.0");
+	fake_loop_settle(fx->loop);
+	fx->updater->n_jobs -= UPDATER_MAX_JOBS;
+	assert_int_equal(fixture_count(fx, "'errorCode':'BUSY'"), 1);
+	assert_int_equal(fx->updater->n_jobs, 0);
+}
+
+static void a_waiting_offer_that_is_replaced_is_told(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 1, "");
+	fake_installer_hold(INSTALL_SWAP, true);
+	offer(fx, 1, "2.0");
+	offer(fx, 1, "2.1");
+	offer(fx, 1, "2.1"); /* again: nothing is replaced */
+	assert_int_equal(fixture_count(fx, "superseded"), 0);
+	offer(fx, 1, "2.2");
+	assert_int_equal(fixture_count(fx, "'msgId':'o-1-2.1'"), 1);
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	expect_version(fx, "m-1", "default", "2.2");
+}
+
+int main(void)
+{
+#define T(test)                                                                \
+	cmocka_unit_test_setup_teardown(test, updater_fixture_set_up,          \
+					updater_fixture_tear_down)
+	const struct CMUnitTest tests[] = {
+		T(one_that_is_away_leaves_its_place_to_others),
+		T(one_that_is_away_is_known_after_a_restart),
+		T(one_that_is_away_can_be_cancelled),
+		T(nobody_is_waited_for_for_ever),
+		T(a_touched_device_that_goes_away_is_rolled_back),
+		T(only_so_many_are_flashed_at_a_time),
+		T(failures_of_a_wave_outlive_a_restart),
+		T(beyond_so_many_jobs_otad_is_busy),
+		T(a_waiting_offer_that_is_replaced_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
