@@ -33,6 +33,11 @@ def world_of(world, **more):
     return broker, web, world.otad(text), path
 
 
+def names_of(folder):
+    """All that is there for more than the moment of a write."""
+    return sorted(p.name for p in folder.rglob("*") if p.suffix != ".tmp")
+
+
 def wait_percent(broker, percent, mark):
     broker.wait(f"{percent} %", lambda m: lab.is_hanqi_state("downloading")(m)
                 and body(m)["progress"] >= percent, mark)
@@ -377,7 +382,7 @@ def test_two_otad_on_one_state_directory(world):
     web.script("fw", [{"rate": 200_000}])
     mark = offer(broker, url, data)
     wait_percent(broker, 20, mark)
-    state = sorted(p.name for p in otad.state.rglob("*"))
+    state = names_of(otad.state)
     elsewhere = world.folder / "elsewhere"
     elsewhere.mkdir()
     second = subprocess.run(
@@ -388,7 +393,7 @@ def test_two_otad_on_one_state_directory(world):
     said = second.stderr.splitlines()
     expect(len(said) == 1 and "another otad uses the state directory "
            f"{otad.state}; stop it first" in said[0], second.stderr)
-    expect_equal(sorted(p.name for p in otad.state.rglob("*")), state, "state")
+    expect_equal(names_of(otad.state), state, "state")
     expect_equal(list(elsewhere.iterdir()), [], "sockets of the second")
     done = broker.wait("the end", is_end("1.0.1"), mark)
     expect_equal(body(done)["state"], "completed", done.text)
