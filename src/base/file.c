@@ -200,21 +200,22 @@ static bool write_all(int fd, const char *data, size_t size, const char *path,
 }
 
 static bool fill_tmp(int fd, const char *path, const void *data, size_t size,
-		     mode_t mode, bool durable, struct ota_error *err)
+		     mode_t mode, struct ota_error *err)
 {
 	if (!write_all(fd, data, size, path, err))
 		return false;
 	/* Not by open(2): the umask has no say. */
 	if (fchmod(fd, mode) < 0)
 		return ota_fail_errno(err, errno, "set the mode of %s", path);
-	if (durable && fsync(fd) < 0)
+	/* Else the new name may come to stand for an empty file. */
+	if (fsync(fd) < 0)
 		return ota_fail_errno(err, errno, "sync %s", path);
 	return true;
 }
 
 static bool write_place(const struct place *place, const char *tmp,
 			const char *path, const void *data, size_t size,
-			mode_t mode, bool durable, struct ota_error *err)
+			mode_t mode, struct ota_error *err)
 {
 	bool filled;
 	int fd;
@@ -223,7 +224,7 @@ static bool write_place(const struct place *place, const char *tmp,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return ota_fail_errno(err, errno, "create %s.tmp", path);
-	filled = fill_tmp(fd, path, data, size, mode, durable, err);
+	filled = fill_tmp(fd, path, data, size, mode, err);
 	/* Some file systems tell only now that there was no room. */
 	if (close(fd) < 0 && errno != EINTR && filled)
 		filled = ota_fail_errno(err, errno, "close %s.tmp", path);
@@ -244,7 +245,7 @@ static bool replace(const char *path, const void *data, size_t size,
 	if (!place_open(&place, path, err) ||
 	    !place_tmp_name(&place, tmp, sizeof(tmp), err) ||
 	    !place_clear(&place, tmp, err) ||
-	    !write_place(&place, tmp, path, data, size, mode, durable, err))
+	    !write_place(&place, tmp, path, data, size, mode, err))
 		return false;
 	/* A power cut may still undo the rename until the directory is synced. */
 	return !durable || place_sync(&place, path, err);
@@ -352,8 +353,7 @@ static bool make_dir(const char *path, mode_t mode, struct ota_error *err)
 	/* The umask has no say; an inherited group stays. */
 	if (fchmod(fd, mode | (st.st_mode & S_ISGID)) < 0)
 		return ota_fail_errno(err, errno, "set the mode of %s", path);
-	if (fsync(fd) < 0)
-		return ota_fail_errno(err, errno, "sync %s", path);
+	/* A power cut may still cost it bits of its mode, never add any. */
 	return file_sync_parent(path, err);
 }
 

@@ -38,7 +38,7 @@ struct outbox_entry *outbox_entry_new(const struct outbox_message *message,
 struct outbox_entry *outbox_entry_free(struct outbox_entry *entry);
 OTA_DEFINE_CLEANUP(struct outbox_entry *, outbox_entry_free)
 
-/* `durable`: a power cut cannot undo it. */
+/* `durable`: a power cut cannot undo it, else only not halve it. */
 bool outbox_file_write(const char *dir, struct outbox_entry *entry,
 		       bool durable, struct ota_error *err) OTA_MUST_CHECK;
 bool outbox_file_remove(const char *dir, uint64_t number,

@@ -37,7 +37,7 @@ char *store_path(const struct store *store, const char *folder,
 
 bool store_write(const char *path, struct json_object *document,
 		 struct ota_error *err) OTA_MUST_CHECK;
-/* Atomic, but may be forgotten by a power cut. */
+/* The same, but a power cut may bring the document before it back. */
 bool store_write_lazy(const char *path, struct json_object *document,
 		      struct ota_error *err) OTA_MUST_CHECK;
 struct json_object *store_read(const char *path, struct ota_error *err)

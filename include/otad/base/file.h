@@ -34,7 +34,8 @@ char *file_read_nofollow(const char *path, size_t max_bytes, size_t *ret_size,
  */
 bool file_write(const char *path, const void *data, size_t size, mode_t mode,
 		struct ota_error *err) OTA_MUST_CHECK;
-/* The same without waiting for the disk: atomic, but not durable. */
+/* The same, but for the last sync: a power cut may bring the old content back,
+ * whole. */
 bool file_write_lazy(const char *path, const void *data, size_t size,
 		     mode_t mode, struct ota_error *err) OTA_MUST_CHECK;
 
@@ -49,7 +50,8 @@ bool file_link(const char *from, const char *to, struct ota_error *err)
 /* fsync(2) of the directory that holds `path`. */
 bool file_sync_parent(const char *path, struct ota_error *err) OTA_MUST_CHECK;
 
-/* mkdir -p, `mode` (exact) for what is made; it and its parent synced. */
+/* mkdir -p, `mode` (exact) for what is made; its parent synced. A power cut may
+ * cost it bits of its mode, never add any. */
 bool file_make_dirs(const char *path, mode_t mode, struct ota_error *err)
 	OTA_MUST_CHECK;
 
