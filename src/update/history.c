@@ -229,10 +229,13 @@ static bool write_line(int fd, const char *text, off_t end,
 		return ota_fail_memory(err, "writing the history");
 	if (ftruncate(fd, end) < 0)
 		return ota_fail_errno(err, errno, "history.jsonl");
-	if (pwrite(fd, line, (size_t)size, end) != size || fdatasync(fd) < 0)
-		return ota_fail_errno(err, errno ? errno : ENOSPC,
-				      "write history.jsonl");
-	return true;
+	errno = 0;
+	if (pwrite(fd, line, (size_t)size, end) == size && fdatasync(fd) == 0)
+		return true;
+	ota_fail_errno(err, errno ? errno : ENOSPC, "write history.jsonl");
+	/* The next attempt must not take it for written. */
+	(void)!ftruncate(fd, end);
+	return false;
 }
 
 bool history_append(const struct store *store, const struct job *job,
@@ -260,6 +263,9 @@ bool history_append(const struct store *store, const struct job *job,
 		return false;
 	if (there)
 		return true;
+	/* The first line may have made the file. */
+	if (end == 0 && !file_sync_parent(path, err))
+		return false;
 	if (!write_line(fd, text, end, err))
 		return false;
 	count(totals, job->state, job->bytes);
