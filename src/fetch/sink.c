@@ -32,6 +32,7 @@ struct sink {
 	int fd;
 	bool created;
 	bool direct; /* O_DIRECT is accepted here */
+	bool lost;   /* a sync failed: nobody knows what is on the disk */
 	uint64_t found_bytes;
 	sink_fn on_bytes;
 	void *user_data;
@@ -381,13 +382,18 @@ bool sink_append(struct sink *sink, const void *data, size_t size,
 	return true;
 }
 
+/* After one that failed the next may succeed without a byte written. */
+static bool sync_file(struct sink *sink, struct ota_error *err)
+{
+	if (!sink->lost && fdatasync(sink->fd) == 0)
+		return true;
+	sink->lost = true;
+	return ota_fail_errno(err, errno ? errno : EIO, "sync %s", sink->path);
+}
+
 bool sink_sync(struct sink *sink, struct ota_error *err)
 {
-	if (!store(sink, true, err))
-		return false;
-	if (fdatasync(sink->fd) < 0)
-		return ota_fail_errno(err, errno, "sync %s", sink->path);
-	return true;
+	return store(sink, true, err) && sync_file(sink, err);
 }
 
 bool sink_finish(struct sink *sink, struct ota_error *err)
@@ -397,7 +403,5 @@ bool sink_finish(struct sink *sink, struct ota_error *err)
 	/* Blocks reserved for a size that was announced too large. */
 	if (ftruncate(sink->fd, (off_t)sink_bytes(sink)) < 0)
 		return ota_fail_errno(err, errno, "end %s", sink->path);
-	if (fdatasync(sink->fd) < 0)
-		return ota_fail_errno(err, errno, "sync %s", sink->path);
-	return true;
+	return sync_file(sink, err);
 }
