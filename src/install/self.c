@@ -110,7 +110,8 @@ static bool begin_trial(struct installation *in, struct ota_error *err)
 				"there is no backup to come back to");
 	describe_trial(in, &trial);
 	/* Of an earlier attempt: it would look like the end of this one. */
-	return trial_remove(in->env->state_dir, err) &&
+	return (!trial_is_there(in->env->state_dir) ||
+		trial_remove(in->env->state_dir, err)) &&
 	       trial_write(in->env->state_dir, &trial, err);
 }
 
@@ -319,7 +320,8 @@ static void clean(struct installation *in)
 		if (on_trial)
 			trial_done(&trial);
 	}
-	if (!on_trial && !trial_remove(in->env->state_dir, &err))
+	if (!on_trial && trial_is_there(in->env->state_dir) &&
+	    !trial_remove(in->env->state_dir, &err))
 		installation_end(in, &err);
 	else
 		installation_end(in, target_clean(in, &err) ? NULL : &err);

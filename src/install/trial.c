@@ -185,9 +185,22 @@ bool trial_remove(const char *state_dir, struct ota_error *err)
 	OTA_CLEANUP(freep) char *ended =
 		trial_path(state_dir, TRIAL_ENDED_FILE, err);
 
+	if (!marker || !ended)
+		return false;
+	if (file_exists(ended) && !file_exists(marker))
+		return file_remove(ended, err);
 	/* The marker first: from then on nobody judges. */
-	return marker && ended && file_remove(marker, err) &&
-	       file_remove(ended, err);
+	return file_remove(marker, err) &&
+	       (!file_exists(ended) || file_remove(ended, err));
+}
+
+bool trial_is_there(const char *state_dir)
+{
+	OTA_CLEANUP(freep) char *marker = trial_path(state_dir, TRIAL_FILE, NULL);
+	OTA_CLEANUP(freep) char *ended =
+		trial_path(state_dir, TRIAL_ENDED_FILE, NULL);
+
+	return !marker || !ended || file_exists(marker) || file_exists(ended);
 }
 
 /* Field 22 of /proc/self/stat, which execv(2) leaves alone; 0: unknown. */

@@ -64,6 +64,8 @@ bool trial_write_ended(const char *state_dir, const struct trial *trial,
 /* Sets `starts` to 1, `pid` and `pid_started` to this process: the start that
  * execv(2) is about to make. */
 void trial_set_first_start(struct trial *trial);
+/* Whether there is either file, or no telling. */
+bool trial_is_there(const char *state_dir);
 /* Removes both files durably. */
 bool trial_remove(const char *state_dir, struct ota_error *err) OTA_MUST_CHECK;
 /*
