@@ -127,7 +127,7 @@ static bool write_lines(int state_fd, const char *name, const char *head,
 		}
 		length += line[length] == '\n';
 	}
-	ok = ok && fsync(fd) == 0 && close(fd) == 0 &&
+	ok = ok && fchmod(fd, 0644) == 0 && fsync(fd) == 0 && close(fd) == 0 &&
 	     renameat(state_fd, "trial.tmp", state_fd, name) == 0 &&
 	     fsync(state_fd) == 0;
 	why = errno;
@@ -229,6 +229,5 @@ bool trial_end(int state_fd, const struct marker *marker, const char *reason,
 	/* Something that no otad has made may be in the way there. */
 	if (unlinkat(state_fd, "trial", 0) < 0)
 		renameat(state_fd, "trial", state_fd, "trial.bad");
-	fsync(state_fd);
-	return true;
+	return true; /* a marker that a power cut brings back ends once more */
 }

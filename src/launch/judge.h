@@ -12,6 +12,7 @@
 
 #define TARGET "bin/otad"
 #define BACKUP "bin/otad.old"
+#define STAGED "bin/.otad.otad-new"
 
 #define MARKER_MAX_BYTES 4096
 

@@ -141,6 +141,13 @@ static bool judge(int state_fd, const char *target, struct marker *marker,
 	return trial_end(state_fd, marker, reason, kind, has_factory);
 }
 
+/* Cut off with a marker, but before there was any self-updated version. */
+static bool is_before_first_swap(int state_fd)
+{
+	return faccessat(state_fd, TARGET, F_OK, 0) < 0 && errno == ENOENT &&
+	       faccessat(state_fd, STAGED, F_OK, 0) == 0;
+}
+
 static int launch(int state_fd, const char *state, const char *factory,
 		  char **arguments)
 {
@@ -159,7 +166,8 @@ static int launch(int state_fd, const char *state, const char *factory,
 	putenv(launched);
 	putenv(told);
 
-	on_trial = state_fd >= 0 && marker_read(state_fd, &marker);
+	on_trial = state_fd >= 0 && marker_read(state_fd, &marker) &&
+		   !is_before_first_swap(state_fd);
 	if (on_trial)
 		target_ok = judge(state_fd, target, &marker, can_run(factory));
 	else if (packaged_runs(state_fd, target, factory))

@@ -292,6 +292,18 @@ def test_a_new_version_that_cannot_be_run_is_left_at_once(world):
         place.expect_back(f"cannot be executed: .*{reason}")
 
 
+def test_a_first_update_cut_off_before_its_swap_is_not_judged(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    place.target.rename(place.bin / ".otad.otad-new")
+    for _ in range(5):
+        place.runs("old")
+    expect_equal(place.marker()["STARTS"], "1", "STARTS")
+    place.backup.unlink()
+    place.runs("factory")
+
+
 def test_a_damaged_backup_is_never_swapped_in(world):
     place = Place(world)
     place.install()
