@@ -1,0 +1,455 @@
+#!/usr/bin/python3
+"""Cuts the power at every operation of every update, and sees what is left.
+
+    explore.py BUILD-FOLDER [--sample N] [--seed N] ...
+
+For each scenario of gateway.py one real run is recorded. Every state that a
+power cut behind any of its operations may leave, in each of the four models,
+is checked before anything recovers; otad is then started on it, and what it
+has done when it comes to rest is checked, too. The recoveries are cut in the
+same way. Then every operation fails once with every error, and every sync is
+left out once, which must be noticed. With --sample: some points of each
+scenario, and some syncs left out. Exit status: 0, 1 or (not possible on
+this machine) 77.
+"""
+
+import argparse
+import collections
+import multiprocessing
+import os
+import pathlib
+import queue
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+import disk
+import gateway
+import lab
+from judge import Judge, Told
+
+EMPTY, FURNISHED, FULL, CRASHED, RECOVERED = range(5)  # slots of the disk
+ERRORS = ("EIO", "ENOSPC", "EROFS")
+# The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
+# some that chance decides.
+SEEDS = tuple(range(8))
+SUBSETS_MAX = 64
+# Of a recovery's cuts: the strict one, and these in turn.
+SECOND = (("ordered", 1), ("ordered", 5), ("torn", 2), ("torn", 4),
+          ("subset", 5))
+
+
+class Sums:
+    """What is counted, and what went wrong."""
+
+    def __init__(self):
+        self.counts = collections.Counter()
+        self.failures, self.unneeded = [], []
+
+    def __getitem__(self, what):
+        return self.counts[what]
+
+    def __setitem__(self, what, count):
+        self.counts[what] = count
+
+    def merge(self, other):
+        self.counts.update(other.counts)
+        self.failures += other.failures
+        self.unneeded += other.unneeded
+
+
+class Explorer:
+    """One scenario on one gateway."""
+
+    def __init__(self, place, scenario, options):
+        self.place, self.disk = place, place.disk
+        self.scenario, self.options = scenario, options
+        self.chance = random.Random(f"{options.seed} {scenario.name}")
+        self.judge = Judge(scenario, place.disk)
+        self.checked, self.recovered = set(), set()
+        self.sums = Sums()
+
+    def record(self):
+        """The run that goes well, and its operations."""
+        self.place.furnish(self.scenario)
+        self.disk.tell("save", FURNISHED)
+        before = self.disk.tree()
+        ends = self.place.update(self.scenario)
+        self.log, self.notes = self.disk.log(), self.disk.notes()
+        after = self.disk.tree()
+        self.disk.tell("save", FULL)
+        self.scenario.factory = self.place.factory.read_bytes()
+        self.rest = after
+        self.judge.learn(before, *self.hashes())
+        told = Told(self.scenario, self.notes, len(self.log))
+        bad = self.judge.after_recovery(after, told, [], self.place.crashes)
+        if bad or (ends[-1] == "done") != self.scenario.good:
+            raise disk.Trouble(f"{self.scenario.name} without a cut: {ends} "
+                               f"{bad}\n" + "\n".join(n.text
+                                                      for n in self.notes))
+
+    def hashes(self):
+        """Of the new version and of the backup, as the disk reckons them."""
+        self.disk.tell("load", EMPTY)
+        for name, data in (("new", self.scenario.new),
+                           ("backup", self.scenario.old or
+                            self.scenario.factory)):
+            (self.disk.folder / name).write_bytes(data)
+        tree = self.disk.tree()
+        return tree["/new"].hash, tree["/backup"].hash
+
+    def received(self, n):
+        """The bytes that were written of the download by then."""
+        return max((sum(map(int, line.rsplit(" ", 1)[1].split("+")))
+                    for line in self.log[:n]
+                    if line.startswith("write /state/download/") and
+                    ".json" not in line), default=0)
+
+    # ---- power cuts ----
+
+    def points(self):
+        """(operations, model, seed) of every state, or of a sample."""
+        count = len(self.log)
+        if self.options.sample:
+            for _ in range(self.options.sample):
+                model = self.chance.choice(disk.MODELS)
+                yield (self.chance.randint(0, count), model,
+                       0 if model == "strict" else
+                       self.chance.randrange(1 << 20 if model != "subset"
+                                             else 1 << 12))
+            return
+        for n in range(count + 1):
+            for model in disk.MODELS:
+                yield from ((n, model, seed) for seed in self.seeds(n, model))
+
+    def seeds(self, n, model):
+        if model == "strict":
+            return [0]
+        if model != "subset":
+            return [*SEEDS[:4], *(s + self.options.seed for s in SEEDS[4:])]
+        self.disk.tell("load", FULL)
+        units, _ = self.disk.reboot(model, 0, n)
+        every = 2 ** min(units, 60)
+        if every <= SUBSETS_MAX:
+            return range(every)
+        return [0, every - 1, *self.chance.sample(range(1, every - 1),
+                                                  SUBSETS_MAX - 2)]
+
+    def cuts(self):
+        for n, model, seed in self.points():
+            self.disk.tell("load", FULL)
+            _, lost = self.disk.reboot(model, seed, n)
+            told = Told(self.scenario, self.notes, n)
+            where = f"cut after {n}, {model} {seed}"
+            self.sums[model] += 1
+            if self.look(told, where, lost, n) and \
+                    self.go_on(told, where, lost, self.scenario.good):
+                self.second_cuts(told, where)
+
+    def before(self, tree, told, n):
+        """The checks before recovery; `n` operations of the recorded run."""
+        bad = self.judge.before_recovery(tree, told)
+        if not bad and n is not None:
+            bad = self.judge.keeps_up(tree, self.received(n))
+        if not bad and n == len(self.log):
+            bad = self.judge.nothing_changed(tree, self.rest)
+        return bad
+
+    def look(self, told, where, lost, n=None):
+        """The checks before recovery; whether the state is new and good."""
+        self.sums["points"] += 1
+        tree = self.disk.tree()
+        key = self.judge.key(tree, told)
+        if n is not None:
+            key += bytes([self.received(n) > 1 << 20, n == len(self.log)])
+        if key in self.checked:
+            return False
+        self.checked.add(key)
+        self.sums["states"] += 1
+        bad = self.before(tree, told, n)
+        if bad:
+            self.fail(where, bad, lost)
+        return not bad
+
+    def go_on(self, told, where, lost, must_succeed=False, faulty=False):
+        """Boots on the state that is now on the disk; whether all is well."""
+        self.disk.tell("save", CRASHED)
+        tree = self.disk.tree()
+        self.sums["recoveries"] += 1
+        bad = self.recover(tree, told, must_succeed, faulty)
+        if bad:
+            self.fail(where, bad, [*lost, *(n.text for n in
+                                            self.disk.notes())])
+        return not bad
+
+    def recover(self, tree, told, must_succeed=False, faulty=False):
+        try:
+            ends = self.place.recover(self.scenario, bool(told.ends),
+                                      self.judge.is_known(tree))
+        except lab.Failure as failure:
+            self.place.stop(signal.SIGKILL)
+            return [str(failure)]
+        after = self.disk.tree()
+        bad = self.judge.after_recovery(after, told, ends, self.place.crashes,
+                                        faulty)
+        if must_succeed and self.judge.end_of(after) != "succeeded":
+            bad.append("a power cut has made it fail")
+        return bad + self.judge.nothing_again(tree, told, self.place.requests)
+
+    def second_cuts(self, first, where):
+        """The recovery that has just run, cut behind each operation."""
+        notes, log = self.disk.notes(), self.disk.log()
+        self.disk.tell("save", RECOVERED)
+        points = [(k, model, seed) for k in range(1, len(log))
+                  for model, seed in (("strict", 0), SECOND[k % len(SECOND)])]
+        if self.options.sample:
+            points = self.chance.sample(points, min(4, len(points)))
+        for k, model, seed in points:
+            self.disk.tell("load", RECOVERED)
+            _, lost = self.disk.reboot(model, seed, k)
+            told = Told(self.scenario, notes, k)
+            told.ends = first.ends + told.ends
+            told.states = first.states + told.states
+            told.job = told.job or first.job
+            told.asked = max(told.asked, first.asked)
+            told.undoing |= first.undoing
+            again = f"{where}, recovery cut after {k}, {model} {seed}"
+            self.sums["second"] += 1
+            if self.look(told, again, lost):
+                self.go_on(told, again, lost, self.scenario.good)
+
+    # ---- faults ----
+
+    def faults(self, error):
+        numbers = range(1, len(self.log) + 1)
+        if self.options.sample:
+            numbers = self.chance.sample(numbers, self.options.sample // 12)
+        for n in numbers:
+            self.fault(n, error)
+
+    def fault(self, n, error):
+        """Operation n fails; otad copes, or the power is cycled, or both."""
+        where = f"{error} at {n} ({self.log[n - 1]})"
+        self.sums["faults"] += 1
+        self.disk.tell("load", FURNISHED)
+        self.disk.tell("fail", n, error)
+        try:
+            self.place.update(self.scenario, faulty=True)
+        except lab.Failure as failure:
+            self.place.stop(signal.SIGKILL)
+            self.fail(where, [str(failure)],
+                      [note.text for note in self.disk.notes()])
+            return
+        notes, log, tree = self.disk.notes(), self.disk.log(), self.disk.tree()
+        told = Told(self.scenario, notes, len(log))
+        crashes = [c for c in self.place.crashes if c < 0 or c == 127]
+        bad = self.judge.after_recovery(tree, told, [], crashes, faulty=True)
+        if bad:
+            self.fail(where, bad, [note.text for note in notes])
+            return
+        self.disk.tell("save", FULL)
+        for model, seed in (("strict", 0), ("torn", 3)):
+            self.disk.tell("load", FULL)
+            _, lost = self.disk.reboot(model, seed, len(log))
+            again = f"{where}, then a cut, {model} {seed}"
+            if self.look(told, again, lost):
+                self.go_on(told, again, lost, faulty=True)
+
+    def sample(self):
+        """Of everything a little, for every build."""
+        self.cuts()
+        self.syncs()
+
+    # ---- syncs ----
+
+    def syncs(self):
+        """Each sync, left out: somebody must miss it."""
+        numbers = [s for s, line in enumerate(self.log, 1)
+                   if line.split()[0] in disk.SYNCS]
+        if self.options.sample:
+            numbers = self.chance.sample(numbers, 4)
+        for s in numbers:
+            line = self.log[s - 1]
+            self.sums["syncs"] += 1
+            if self.is_missed(s):
+                self.sums["missed"] += 1
+            else:
+                self.sums.unneeded.append(f"{self.scenario.name}: {s} {line}")
+        self.disk.tell("ignore", 0)
+
+    def is_missed(self, s):
+        """First what costs no recovery."""
+        suspects = {}
+        for n in range(s, len(self.log) + 1):
+            told = Told(self.scenario, self.notes, n)
+            for model in ("strict", "ordered", "torn"):
+                for seed in range(1 if model == "strict" else 16):
+                    self.disk.tell("load", FULL)
+                    self.disk.tell("ignore", s)
+                    self.disk.reboot(model, seed, n)
+                    tree = self.disk.tree()
+                    if self.before(tree, told, n):
+                        return True
+                    suspects.setdefault(self.judge.key(tree, told),
+                                        (n, model, seed))
+        for key, (n, model, seed) in suspects.items():
+            if key in self.recovered:
+                continue
+            told = Told(self.scenario, self.notes, n)
+            self.disk.tell("load", FULL)
+            self.disk.tell("ignore", s)
+            self.disk.reboot(model, seed, n)
+            self.disk.tell("ignore", 0)
+            self.disk.tell("save", CRASHED)
+            self.sums["sync recoveries"] += 1
+            if self.recover(self.disk.tree(), told, self.scenario.good):
+                return True
+            self.recovered.add(key)
+        return False
+
+    def fail(self, where, bad, lines):
+        self.sums["failed"] += 1
+        self.sums.failures.append(
+            f"{self.scenario.name}: {where}\n" +
+            "\n".join(f"    {b}" for b in bad) + "\n" +
+            "\n".join(f"        {line}" for line in lines[:self.options.lines]))
+
+
+# ---- the work, shared among processes ----
+
+def play(number, options, tasks, results):
+    """One process: takes tasks until there are none."""
+    folder = options.folder / f"gateway-{number}"
+    folder.mkdir()
+    place = gateway.Gateway(options.powercut, options.build, folder)
+    place.disk.tell("save", EMPTY)
+    known = {s.name: s for s in gateway.scenarios(options.build, folder)}
+    try:
+        while True:
+            try:
+                name, kind, detail = tasks.get_nowait()
+            except queue.Empty:
+                return
+            begun = time.monotonic()
+            explorer = Explorer(place, known[name], options)
+            try:
+                explorer.record()
+                getattr(explorer, kind)(*detail)
+            except Exception:  # pylint: disable=broad-except
+                place.stop(signal.SIGKILL)
+                explorer.fail(f"{kind} {detail}", [traceback.format_exc()], [])
+            results.put((name, kind, detail, len(getattr(explorer, "log", [])),
+                         time.monotonic() - begun, explorer.sums))
+    finally:
+        place.close()
+
+
+def explore(options):
+    names = [s.name for s in gateway.scenarios(options.build, options.folder)
+             if not options.scenario or s.name in options.scenario]
+    work = [(name, "cuts", ()) for name in names if "cuts" in options.only]
+    work += [(name, "syncs", ()) for name in names if "syncs" in options.only]
+    work += [(name, "faults", (error,)) for name in names for error in ERRORS
+             if "faults" in options.only]
+    if options.sample:
+        work = [(name, "sample", ()) for name in names]
+    tasks, results = multiprocessing.Queue(), multiprocessing.Queue()
+    for task in work:
+        tasks.put(task)
+    workers = [multiprocessing.Process(target=play,
+                                       args=(i, options, tasks, results))
+               for i in range(min(options.jobs, len(work)))]
+    for worker in workers:
+        worker.start()
+    sums, operations = Sums(), {}
+    for _ in work:
+        while True:
+            try:
+                name, kind, detail, count, spent, part = results.get(timeout=5)
+                break
+            except queue.Empty:
+                if not any(w.is_alive() for w in workers):
+                    raise disk.Trouble("a worker died") from None
+        sums.merge(part)
+        operations[name] = count
+        print(f"{name} {kind} {' '.join(detail)}: {count} operations, "
+              f"{part['points']} points, {part['recoveries']} recoveries, "
+              f"{part['faults']} faults, {part['syncs']} syncs, "
+              f"{part['failed']} failed, {spent:.0f} s", flush=True)
+    for worker in workers:
+        worker.join()
+    return sums, operations
+
+
+def tell(sums, operations, spent, options):
+    for failure in sums.failures[:options.show]:
+        print(f"\nFAILED {failure}")
+    for line in sums.unneeded:
+        print(f"NOT MISSED when left out: {line}")
+    print(f"""
+{len(operations)} scenarios of {sum(operations.values())} operations, seed \
+{options.seed}
+{sums['points']} crash points ({', '.join(f'{sums[m]} {m}' for m in disk.MODELS)}; \
+{sums['second']} of cut recoveries; the rest after faults)
+{sums['states']} distinct states, checked before recovery
+{sums['recoveries']} recoveries run
+{sums['faults']} faults injected
+{sums['syncs']} syncs left out, {sums['missed']} of them missed \
+({sums['sync recoveries']} recoveries run for that)
+{sums['failed']} failures, {spent:.0f} s""")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--sample", type=int, metavar="N",
+                        help="N points of each scenario instead of all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--scenario", action="append")
+    parser.add_argument("--only", action="append",
+                        choices=["cuts", "faults", "syncs"])
+    parser.add_argument("--show", type=int, default=10, help="failures to print")
+    parser.add_argument("--lines", type=int, default=30, help="of each")
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    options.only = options.only or ["cuts", "faults", "syncs"]
+    options.powercut = options.build / "tests/powercut/powercut"
+    return options
+
+
+def why_not(options):
+    """Why this machine cannot run it, or None."""
+    if not options.powercut.exists():
+        return "powercut is not built: libfuse3-dev is missing"
+    if os.geteuid() != 0:
+        return "needs root, to mount"
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "there is no /dev/fuse here"
+    return None
+
+
+def main():
+    options = arguments()
+    reason = why_not(options)
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    begun = time.monotonic()
+    options.folder = pathlib.Path(tempfile.mkdtemp(prefix="otad-powercut-"))
+    try:
+        disk.hide_mounts()
+        sums, operations = explore(options)
+    finally:
+        shutil.rmtree(options.folder, ignore_errors=True)
+    tell(sums, operations, time.monotonic() - begun, options)
+    return 1 if sums["failed"] or sums.unneeded or not sums["points"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
