@@ -89,7 +89,8 @@ def test_a_broker_that_never_answers_stops_no_update(world):
              "1.0.1", "--sha256", lab.sha256(data), "--size", str(len(data)))
     lab.wait_until("the end", lambda: ends_in_log(otad, "1.0.1"))
     expect_equal(path.read_bytes(), data, "the file")
-    expect(list((otad.state / "outbox").iterdir()), "no report is kept")
+    lab.wait_until("a report is kept",
+                   lambda: list((otad.state / "outbox").iterdir()))
     otad.wait_log(r"within 15 s|did not answer|no answer")
     # Neither a restart nor the silence forgets it.
     otad.kill()
