@@ -1,7 +1,7 @@
 """Thousands of devices behind one gateway: benchmarks/run scale.
 
 All are offered an update at once, by one broker, with a handler that succeeds.
-Memory is what the process alone holds (private pages), per device at rest and
+Memory is what the process alone has written (Private_Dirty), per device at rest and
 per job that waits; the stall is the longest turn of the loop so far; the time is
 from the moment jobs may start to the last result. The state directory lies in memory, so
 that the disk's own time is not measured with it.
@@ -26,7 +26,7 @@ DEADLINE_S = 3600
 def private_kib(pid):
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(kib) for kib in
-               re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.M))
+               re.findall(r"^Private_Dirty:\s+(\d+) kB", text, re.M))
 
 
 def stall_ms(otad):
@@ -116,23 +116,27 @@ def measure(build, count, state):
 def run(build, sizes=SIZES):
     folder = tempfile.mkdtemp(prefix="otad-scale-", dir="/dev/shm")
     try:
-        rows = {}
-        for count in (0, *sizes):
-            state = pathlib.Path(folder) / str(count)
-            state.mkdir()
-            rows[count] = measure(build, count, state) if count else \
-                {"idle": base_kib(build, state)}
-            if count:
-                show(count, rows[count], rows[0]["idle"])
+        base = base_kib(build, new_folder(folder, "base"))
+        for count in sizes:
+            row = measure(build, count, new_folder(folder, str(count)))
+            show(count, row, base)
     finally:
         shutil.rmtree(folder)
 
 
+def new_folder(folder, name):
+    path = pathlib.Path(folder) / name
+    path.mkdir()
+    return path
+
+
 def base_kib(build, state):
-    """Of a gateway without devices."""
+    """Of a gateway with one device: all code has run, nothing is many."""
     with lab.Lab(build) as world:
-        _, otad = gateway(world, 0, state)
-        world.broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.0"))
+        _, otad = gateway(world, 1, state)
+        told = Told(world.broker)
+        wait_until("both versions are told",
+                   lambda: len(told.look().versions) > 1)
         return private_kib(otad.process.pid)
 
 
@@ -141,7 +145,7 @@ def show(count, row, base):
     print(f"  succeeded, lost              {row['succeeded']}, {row['lost']}")
     print(f"  downloads                    {row['requests']}")
     print(f"  per device at rest           "
-          f"{(row['idle'] - base) / count:7.2f} KiB (at most 1)")
+          f"{(row['idle'] - base) / (count - 1):7.2f} KiB (at most 1)")
     print(f"  per waiting job              "
           f"{(row['waiting'] - row['idle']) / count:7.2f} KiB (at most 4)")
     print(f"  longest turn of the loop     {row['stall']:7.1f} ms (under 50)")

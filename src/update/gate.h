@@ -11,8 +11,9 @@
 
 struct job;
 
-/* Without a WaveSize=: each is a process, and most of its time a serial line. */
-#define GATE_WAVE_SIZE_DEFAULT 64
+/* Without a WaveSize=. Each is a process: many more would keep the loop waiting
+ * for a processor whenever it starts another. */
+#define GATE_WAVE_SIZE_DEFAULT 32
 
 struct gate {
 	unsigned installing, selves, wave; /* who has a place */

@@ -97,7 +97,7 @@ struct config_update {
 	unsigned max_trial_starts;
 	unsigned progress_step_percent;
 	uint64_t away_timeout_ms; /* AwayTimeout=, of a device that is away */
-	unsigned wave_size; /* WaveSize=, sub-devices installing at a time; 0: 64 */
+	unsigned wave_size; /* WaveSize=, sub-devices installing at a time; 0: 32 */
 	unsigned wave_stop; /* WaveStop=, failures that stop the wave; 0: never */
 };
 
