@@ -21,7 +21,9 @@ Version=1.0.0
 """
 FIRST_CHECK_S = 5
 GAP_S = 2
-SLACK_S = 0.15  # between what the witness sees and what otad meant
+# A busy machine may show the witness the first of two messages late, so much
+# closer to the second; without a pace they come in the same instant.
+SLACK_S = 1
 
 
 def gateway(world, modules=None, update="", download="", cloud=CLOUD):
