@@ -59,10 +59,12 @@ static bool complete(struct installation *in, struct ota_error *err)
 		return ota_fail_errno(err, errno, "open %s", in->target.staged);
 	if (!dress(in, fd, err) || !target_make_distinct(in, fd, err))
 		return false;
-	/* The swap is what makes a name last. */
 	if (fsync(fd) < 0)
 		return ota_fail_errno(err, errno, "sync %s", in->target.staged);
-	return true;
+	/* By its name it is known that nothing is swapped yet. Moving it there
+	 * has made the name last; a copy's does not yet. */
+	return in->staging.move ||
+	       file_sync_parent(in->target.staged, err);
 }
 
 static void finish(struct installation *in)
