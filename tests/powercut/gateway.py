@@ -84,7 +84,7 @@ put() {{
 case $1 in
 version) [ -s version ] && cat version || echo 1.0.0 ;;
 install)
-	[ -s old ] || {{ cp firmware half && sync half && mv half old; }} || exit 1
+	[ -s old ] || {{ cp firmware half && sync half && mv half old && sync .; }} || exit 1
 	put "$OTA_ARTIFACT" ;;
 health) {etc}/is-well firmware ;;
 check) ;;

@@ -219,6 +219,9 @@ class Judge:
             if job["state"] in RANKS[5:7] and not job["undoing"] and \
                     not (record and "INSTALLED" in record[0]):
                 bad.append(f"{job['state']} without a record of the handler")
+            kept = tree.get("/light/old")
+            if self.is_new(target) and not (kept and self.is_old(kept)):
+                bad.append("the handler has put it in place without a backup")
             return bad
         backup = tree.get(self.backup)
         if job["state"] in RANKS[4:7] and not record:

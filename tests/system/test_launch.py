@@ -265,6 +265,44 @@ def test_a_version_that_aborts_is_left_after_its_starts(world):
     place.expect_back("started 3 times")
 
 
+def test_whatever_a_new_version_does_the_old_one_is_back_after_its_starts(world):
+    place = Place(world)
+    children = world.folder / "children"
+    bodies = [
+        "exit 0", "exit 3", "kill -SEGV $$", "kill -KILL $$",
+        f"sleep 1000 >/dev/null 2>&1 & echo $! >> '{children}'",
+        "head -c 200000 /dev/urandom; head -c 200000 /dev/urandom >&2; exit 1",
+        f"rm -f '{place.target}'",
+        f"head -c 5000 /dev/urandom > '{place.state}/trial.tmp'; exit 1",
+        f"mkdir -p '{place.state}/trial-ended'; exit 1",
+    ]
+    for body in bodies:
+        place.install(new=place.script("new", body))
+        place.mark()
+        ran = []
+        while not ran or (ran[-1] == "new" and len(ran) < 9):
+            output = subprocess.run(place.command(), capture_output=True,
+                                    timeout=TIMEOUT_S, check=False).stdout
+            ran.append(output.split()[0].decode())
+        expect(ran in (["new", "new", "old"], ["new", "old"]), f"{body}: {ran}")
+        expect_equal(place.target.read_bytes(), place.script("old"), body)
+        expect(not place.trial.exists(), f"{body}: the marker is left")
+        if place.ended.is_dir():
+            place.ended.rmdir()
+    for pid in children.read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def test_a_new_version_that_deletes_its_backup_is_left_for_the_factory(world):
+    place = Place(world)
+    place.install(new=place.script("new", f"rm -f '{place.backup}'"))
+    place.mark()
+    place.runs("new")
+    place.runs("new")
+    place.runs("factory")
+    expect(not place.trial.exists(), "the marker is left")
+
+
 def test_without_a_trial_starts_are_not_counted(world):
     place = Place(world)
     place.install()
