@@ -29,6 +29,13 @@ def private_kib(pid):
                re.findall(r"^Private_Dirty:\s+(\d+) kB", text, re.M))
 
 
+def cpu_s(pid):
+    """User and system time of the process alone, without its handlers."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    return sum(int(t) for t in fields.split()[11:13]) / \
+        os.sysconf("SC_CLK_TCK")
+
+
 def stall_ms(otad):
     return json.loads(otad.ctl("stats", "--json"))["longest_stall_us"] / 1000
 
@@ -103,11 +110,13 @@ def measure(build, count, state):
             otad.socket, "GetStatus")["jobs"] == count)
         waiting_kib = private_kib(pid)
         started = time.monotonic()
+        cpu_before_s = cpu_s(pid)
         otad.ctl("release")
         wait_until("all results", lambda: len(told.look().results) == count)
         seconds = time.monotonic() - started
+        cpu = cpu_s(pid) - cpu_before_s
         results = list(told.results.values())
-        return {"idle": idle_kib, "waiting": waiting_kib, "s": seconds,
+        return {"idle": idle_kib, "waiting": waiting_kib, "s": seconds, "cpu": cpu,
                 "stall": stall_ms(otad), "requests": len(web.requests()),
                 "succeeded": results.count("completed"),
                 "lost": count - len(results)}
@@ -149,5 +158,6 @@ def show(count, row, base):
     print(f"  per waiting job              "
           f"{(row['waiting'] - row['idle']) / count:7.2f} KiB (at most 4)")
     print(f"  longest turn of the loop     {row['stall']:7.1f} ms (under 50)")
+    print(f"  CPU of otad, for each device {1000 * row['cpu'] / count:7.2f} ms")
     print(f"  time, and for each device    {row['s']:7.1f} s, "
           f"{1000 * row['s'] / count:.1f} ms", flush=True)

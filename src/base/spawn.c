@@ -274,7 +274,12 @@ static pid_t fork_quietly(const struct plan *plan)
 	/* No handler of ours may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
+	/*
+	 * Not fork(2), which copies the page tables of ten thousand devices. The
+	 * child only makes system calls until it is another program; ours waits
+	 * for that in any case.
+	 */
+	pid = vfork();
 	if (pid == 0)
 		become(plan);
 	why = errno;

@@ -11,6 +11,7 @@ struct inventory {
 	struct device **devices; /* as inventory_at() numbers them */
 	size_t count;
 	size_t capacity;
+	size_t n_modules;
 	void *by_name;	  /* tsearch(3) trees of struct device */
 	void *by_address; /* those with an address */
 };
@@ -104,6 +105,7 @@ bool inventory_add(struct inventory *inventory, struct device *device,
 	}
 	inventory->devices[place] = device;
 	inventory->count++;
+	inventory->n_modules += device->n_modules;
 	return true;
 }
 
@@ -120,6 +122,7 @@ bool inventory_remove(struct inventory *inventory, const char *name)
 	while (inventory->devices[place] != device)
 		place++;
 	inventory->count--;
+	inventory->n_modules -= device->n_modules;
 	memmove(inventory->devices + place, inventory->devices + place + 1,
 		(inventory->count - place) * sizeof(*inventory->devices));
 	device_free(device);
@@ -148,6 +151,11 @@ struct device *inventory_find_address(const struct inventory *inventory,
 size_t inventory_count(const struct inventory *inventory)
 {
 	return inventory->count;
+}
+
+size_t inventory_count_modules(const struct inventory *inventory)
+{
+	return inventory->n_modules;
 }
 
 struct device *inventory_at(const struct inventory *inventory, size_t index)

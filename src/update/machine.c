@@ -240,6 +240,15 @@ static void cannot_record(struct job *job, const struct job_rule *rule,
 	job_retry_later(job, job->record_attempts++, record_again);
 }
 
+static void set_state(struct job *job, enum job_state state)
+{
+	size_t *jobs_in = job->updater->jobs_in;
+
+	jobs_in[job->state]--;
+	jobs_in[state]++;
+	job->state = state;
+}
+
 static bool is_before_swap(enum job_state state)
 {
 	return state < JOB_STATE_INSTALLING;
@@ -249,7 +258,7 @@ static void give_up(struct job *job, const struct ota_error *err)
 {
 	job_set_cause(job, err);
 	job->unrecorded = NULL;
-	job->state = JOB_STATE_FAILED;
+	set_state(job, JOB_STATE_FAILED);
 	job_arm_deadline(job);
 	runner_free_room(job);
 	updater_job_changed(job);
@@ -264,7 +273,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 	loop_timer_set(job->retry, LOOP_NEVER);
 	job->unrecorded = NULL;
 	job->to_resume = false;
-	job->state = rule->next;
+	set_state(job, rule->next);
 	if (rule->action == start_undo)
 		job->undoing = true;
 	job->changed_ms = loop_wall_ms(job->updater->loop);
@@ -275,7 +284,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 			return;
 		}
 		if (job->record_attempts < JOB_RECORD_ATTEMPTS) {
-			job->state = before;
+			set_state(job, before);
 			cannot_record(job, rule, &err);
 			return;
 		}

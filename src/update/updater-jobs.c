@@ -88,6 +88,7 @@ bool updater_add_job(struct updater *updater, struct job *job,
 	*(job->previous ? &job->previous->next : &updater->jobs) = job;
 	updater->last_job = job;
 	updater->n_jobs++;
+	updater->jobs_in[job->state]++;
 	if (job_is_installing(job))
 		gate_enter(&updater->gate, job);
 	return true;
@@ -106,6 +107,7 @@ void updater_drop_job(struct job *job)
 	*(job->next ? &job->next->previous : &updater->last_job) =
 		job->previous;
 	updater->n_jobs--;
+	updater->jobs_in[job->state]--;
 	job_free(job);
 }
 

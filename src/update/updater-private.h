@@ -55,7 +55,7 @@ struct updater {
 
 	struct job *jobs, *last_job;
 	void *jobs_by_device; /* tsearch(3) tree: each device's first one */
-	size_t n_jobs;
+	size_t n_jobs, jobs_in[JOB_STATE_COUNT];
 	/* Waiting to start, and verified ones waiting for their turn to install,
 	 * the gateway's own first. */
 	struct job_queue available, gate_queue;

@@ -263,21 +263,6 @@ bool updater_is_healthy(const struct updater *updater)
 	return updater->session != NULL;
 }
 
-static size_t count_modules(const struct updater *updater)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < inventory_count(updater->inventory); i++)
-		count += inventory_at(updater->inventory, i)->n_modules;
-	return count;
-}
-
-static void count_states(const struct updater *updater, size_t *counts)
-{
-	for (const struct job *job = updater->jobs; job; job = job->next)
-		counts[job->state]++;
-}
-
 void updater_status(const struct updater *updater, struct updater_status *ret)
 {
 	*ret = (struct updater_status){
@@ -294,7 +279,7 @@ void updater_status(const struct updater *updater, struct updater_status *ret)
 		.hold_until_ms = updater->hold_until_ms,
 		.automatic = updater->config->update.automatic,
 		.devices = inventory_count(updater->inventory),
-		.modules = count_modules(updater),
+		.modules = inventory_count_modules(updater->inventory),
 		.jobs = updater->n_jobs,
 		.reports_waiting =
 			updater->session ?
@@ -302,7 +287,7 @@ void updater_status(const struct updater *updater, struct updater_status *ret)
 				0,
 		.trial = updater->trial,
 	};
-	count_states(updater, ret->jobs_in);
+	memcpy(ret->jobs_in, updater->jobs_in, sizeof(ret->jobs_in));
 }
 
 static void view_of_last(const struct module_record *record,

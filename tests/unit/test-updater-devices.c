@@ -181,6 +181,7 @@ static void only_so_many_are_flashed_at_a_time(void **state)
 {
 	struct updater_fixture *fx = *state;
 	const unsigned more = 6, all = GATE_WAVE_SIZE_DEFAULT + more;
+	struct updater_status status;
 
 	start(fx, all, "");
 	fake_installer_hold(INSTALL_SWAP, true);
@@ -189,12 +190,20 @@ static void only_so_many_are_flashed_at_a_time(void **state)
 		fake_installer_forget_trace();
 	}
 	assert_int_equal(fake_installer_running(), GATE_WAVE_SIZE_DEFAULT);
+	updater_status(fx->updater, &status);
+	assert_int_equal(status.jobs, all);
+	assert_int_equal(status.jobs_in[JOB_STATE_INSTALLING],
+			 GATE_WAVE_SIZE_DEFAULT);
+	assert_int_equal(status.jobs_in[JOB_STATE_VERIFYING], more);
+	assert_int_equal(status.modules, all + 1);
 	for (unsigned i = 0; i < all; i++) {
 		fake_installer_forget_trace();
 		assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
 		fake_loop_settle(fx->loop);
 	}
-	assert_int_equal(fx->updater->n_jobs, 0);
+	updater_status(fx->updater, &status);
+	for (unsigned i = 0; i < JOB_STATE_COUNT; i++)
+		assert_int_equal(status.jobs_in[i], 0);
 	assert_int_equal(fx->updater->totals.succeeded, all);
 	assert_int_equal(fake_fetch_started(), 1);
 }

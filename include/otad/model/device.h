@@ -136,4 +136,6 @@ struct device *inventory_find_address(const struct inventory *inventory,
 				      const char *address);
 /* In the order they were added, the gateway first. */
 size_t inventory_count(const struct inventory *inventory);
+/* Of all devices, as they were when added. */
+size_t inventory_count_modules(const struct inventory *inventory);
 struct device *inventory_at(const struct inventory *inventory, size_t index);
