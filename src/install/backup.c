@@ -284,7 +284,8 @@ void target_restore(struct installation *in, install_next_fn next)
 		return;
 	}
 	if (unchanged) {
-		go_on(in, NULL);
+		/* It may be so only until a power cut, if a sync failed. */
+		go_on(in, file_sync_parent(in->target.path, &err) ? NULL : &err);
 		return;
 	}
 	in->restored = true;

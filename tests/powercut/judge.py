@@ -13,6 +13,9 @@ ENDS = ("succeeded", "failed", "rolled-back")
 # Of the cloud's words.
 END_OF = {"succeeded": "done", "failed": "fail", "rolled-back": "fail"}
 STATE_LINE = re.compile(r"OTA_JOB=(\w+) .*OTA_STATE=([a-z-]+)")
+# Without a job nobody takes them for anything.
+HARMLESS = ("/state/install/", "/state/outbox/", "/state/trial.bad",
+            "/state/trial-ended")
 # Times and random numbers make no difference between two states.
 VOLATILE = re.compile(rb"\d{9,}|\b[0-9a-f]{16}\b|\b\d+\.\d{9}\b|^PID.*$",
                       re.MULTILINE)
@@ -133,7 +136,7 @@ class Judge:
             if not path.startswith("/state/") or file.content is None or \
                     name.endswith(".tmp"):
                 continue
-            if name.endswith(".bad"):
+            if name.endswith(".bad") and name != "trial.bad":
                 bad.append(f"{path} was set aside")
             elif name.endswith(".json"):
                 if not isinstance(json.loads(file.content), dict):
@@ -304,9 +307,7 @@ class Judge:
         if len(lines) != 1 or lines[0]["state"] != end:
             bad.append(f"the history tells of {lines}")
         left = [p for p in tree if self.is_left_over(p) and not
-                (faulty and (p == self.staged or
-                             p.startswith(("/state/install/",
-                                           "/state/outbox/"))))]
+                (faulty and (p == self.staged or p.startswith(HARMLESS)))]
         if left:
             bad.append(f"left behind: {left}")
         sick = [c for c in crashes if c != 0]
