@@ -408,7 +408,7 @@ static void change(struct control_fixture *fx, enum job_state job_state,
 
 static void a_watcher_that_does_not_read_is_ended_with_an_error(void **state)
 {
-	enum { MANY = 20000 };
+	enum { MANY = 4000 };
 	struct control_fixture *fx = *state;
 	size_t before;
 	char *last = NULL;
