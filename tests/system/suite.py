@@ -43,7 +43,7 @@ def _logs(world):
 
 
 def _run(number, name, function, build):
-    """Whether it went well, and the lines that say so."""
+    """Whether it went well, the line that says so, and the story if not."""
     started = time.monotonic()
     logs = []
     try:
@@ -54,12 +54,12 @@ def _run(number, name, function, build):
                 logs = _logs(world)
                 raise
     except lab.Skip as why:
-        return True, [f"ok {number} - {name} # SKIP {why}"]
+        return True, f"ok {number} - {name} # SKIP {why}", []
     except Exception:  # pylint: disable=broad-except
         trace = [f"# {line}" for line in traceback.format_exc().splitlines()]
-        return False, logs + trace + [f"not ok {number} - {name}"]
+        return False, f"not ok {number} - {name}", logs + trace
     seconds = time.monotonic() - started
-    return True, [f"ok {number} - {name} # {seconds:.1f} s"]
+    return True, f"ok {number} - {name} # {seconds:.1f} s", []
 
 
 def main(module, at_once=1):
@@ -82,7 +82,10 @@ def main(module, at_once=1):
         runs = [pool.submit(_run, i, name[5:].replace("_", " "), function, build)
                 for i, (name, function) in enumerate(tests, 1)]
         for run in runs:
-            went_well, lines = run.result()
+            went_well, line, story = run.result()
             good = good and went_well
-            print("\n".join(lines), flush=True)
+            # meson shows nothing of a failed test but its standard error.
+            print("".join(f"{said}\n" for said in story), end="",
+                  file=sys.stderr, flush=True)
+            print(line, flush=True)
     sys.exit(0 if good else 1)
