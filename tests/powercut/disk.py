@@ -24,6 +24,17 @@ class Trouble(Exception):
     """The harness, not the program under test, went wrong."""
 
 
+def why_not(program):
+    """Why this machine cannot run it, or None."""
+    if not program.exists():
+        return "powercut is not built: libfuse3-dev is missing"
+    if os.geteuid() != 0:
+        return "needs root, to mount"
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "there is no /dev/fuse here"
+    return None
+
+
 def hide_mounts():
     """A namespace of our own, so that no mount stays behind, whatever ends us."""
     libc = ctypes.CDLL(None, use_errno=True)

@@ -420,20 +420,9 @@ def arguments():
     return options
 
 
-def why_not(options):
-    """Why this machine cannot run it, or None."""
-    if not options.powercut.exists():
-        return "powercut is not built: libfuse3-dev is missing"
-    if os.geteuid() != 0:
-        return "needs root, to mount"
-    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        return "there is no /dev/fuse here"
-    return None
-
-
 def main():
     options = arguments()
-    reason = why_not(options)
+    reason = disk.why_not(options.powercut)
     if reason:
         print(f"skipped: {reason}")
         return 77
