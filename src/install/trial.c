@@ -140,7 +140,8 @@ static void put_trial(FILE *out, const struct trial *trial)
 }
 
 static bool write_file(const char *state_dir, const char *name,
-		       const struct trial *trial, struct ota_error *err)
+		       const struct trial *trial, bool durable,
+		       struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *path = trial_path(state_dir, name, err);
 	OTA_CLEANUP(freep) char *text = NULL;
@@ -164,19 +165,20 @@ static bool write_file(const char *state_dir, const char *name,
 		return ota_fail(err, OTA_ERROR_INTERNAL,
 				"the trial marker is larger than %d bytes",
 				TRIAL_MAX_BYTES);
-	return file_write(path, text, size, 0644, err);
+	return durable ? file_write(path, text, size, 0644, err) :
+			 file_write_lazy(path, text, size, 0644, err);
 }
 
 bool trial_write(const char *state_dir, const struct trial *trial,
 		 struct ota_error *err)
 {
-	return write_file(state_dir, TRIAL_FILE, trial, err);
+	return write_file(state_dir, TRIAL_FILE, trial, true, err);
 }
 
 bool trial_write_ended(const char *state_dir, const struct trial *trial,
 		       struct ota_error *err)
 {
-	return write_file(state_dir, TRIAL_ENDED_FILE, trial, err);
+	return write_file(state_dir, TRIAL_ENDED_FILE, trial, false, err);
 }
 
 bool trial_remove(const char *state_dir, struct ota_error *err)
