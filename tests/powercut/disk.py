@@ -8,8 +8,10 @@ import collections
 import ctypes
 import os
 import subprocess
+import time
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
+MOUNT_S = 60
 MODELS = ("strict", "ordered", "torn", "subset")
 SYNCS = ("fsync", "fdatasync", "fsyncdir", "sync")
 
@@ -51,9 +53,12 @@ class Disk:
         self.folder = folder
         folder.mkdir()
         before = folder.stat().st_dev
-        subprocess.run([str(program), "-d", str(folder)], check=True)
-        if folder.stat().st_dev == before:
-            raise Trouble("the file system did not mount")
+        self.process = subprocess.Popen([str(program), str(folder)])
+        end = time.monotonic() + MOUNT_S
+        while folder.stat().st_dev == before:
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise Trouble("the file system did not mount")
+            time.sleep(0.005)
         self.control = os.open(folder / ".powercut", os.O_RDWR | os.O_CLOEXEC)
         self.notes_fd = os.open(folder / ".notes", os.O_WRONLY | os.O_CLOEXEC)
 
@@ -120,3 +125,8 @@ class Disk:
         os.close(self.control)
         os.close(self.notes_fd)
         subprocess.run(["umount", "-l", str(self.folder)], check=False)
+        try:
+            self.process.wait(MOUNT_S)
+        except subprocess.TimeoutExpired:  # somebody still has a file open
+            self.process.kill()
+            self.process.wait()

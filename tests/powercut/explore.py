@@ -20,6 +20,8 @@ import os
 import pathlib
 import queue
 import random
+import re
+import resource
 import shutil
 import signal
 import sys
@@ -34,6 +36,7 @@ from judge import Judge, Told
 
 EMPTY, FURNISHED, FULL, CRASHED, RECOVERED = range(5)  # slots of the disk
 ERRORS = ("EIO", "ENOSPC", "EROFS")
+SHARES = 4  # of a long part, for so many processes
 # The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
 # some that chance decides.
 SEEDS = tuple(range(8))
@@ -43,12 +46,16 @@ SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("strict", 0),
           ("ordered", 5), ("torn", 4), ("subset", 5))
 
 
+LEFT_OUT = (("strict", 0), *((model, seed) for model in ("ordered", "torn")
+                             for seed in range(16)))
+
+
 class Sums:
     """What is counted, and what went wrong."""
 
     def __init__(self):
         self.counts = collections.Counter()
-        self.failures, self.unneeded = [], []
+        self.failures, self.unneeded, self.missed = [], [], set()
 
     def __getitem__(self, what):
         return self.counts[what]
@@ -60,6 +67,27 @@ class Sums:
         self.counts.update(other.counts)
         self.failures += other.failures
         self.unneeded += other.unneeded
+        self.missed |= other.missed
+
+    def useless(self):
+        """The syncs that nobody misses, in no scenario."""
+        return [text for way, text in self.unneeded if way not in self.missed]
+
+
+class Seen:
+    """The states that any of the processes has looked at, as names of files."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def is_new(self, key):
+        try:
+            os.close(os.open(self.folder / key.hex(),
+                             os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            return False
+        return True
 
 
 class Explorer:
@@ -70,7 +98,8 @@ class Explorer:
         self.scenario, self.options = scenario, options
         self.chance = random.Random(f"{options.seed} {scenario.name}")
         self.judge = Judge(scenario, place.disk)
-        self.checked, self.recovered = set(), set()
+        self.seen = Seen(options.folder / f"seen-{scenario.name}")
+        self.recovered = set()
         self.sums = Sums()
 
     def record(self):
@@ -85,7 +114,7 @@ class Explorer:
         self.scenario.factory = self.place.factory.read_bytes()
         self.rest = after
         self.judge.learn(before, *self.hashes())
-        told = Told(self.scenario, self.notes, len(self.log))
+        told = Told(self.scenario, self.notes)
         bad = self.judge.after_recovery(after, told, [], self.place.crashes)
         if bad or (ends[-1] == "done") != self.scenario.good:
             raise disk.Trouble(f"{self.scenario.name} without a cut: {ends} "
@@ -111,11 +140,11 @@ class Explorer:
 
     # ---- power cuts ----
 
-    def points(self):
-        """(operations, model, seed) of every state, or of a sample."""
+    def points(self, share, shares):
+        """(operations, model, seed) of a share of all states, or a sample."""
         count = len(self.log)
         if self.options.sample:
-            for _ in range(self.options.sample):
+            for _ in range(self.scenario.part_of(self.options.sample)):
                 model = self.chance.choice(disk.MODELS)
                 yield (self.chance.randint(0, count), model,
                        0 if model == "strict" else
@@ -123,8 +152,9 @@ class Explorer:
                                              else 1 << 12))
             return
         for n in range(count + 1):
-            for model in disk.MODELS:
-                yield from ((n, model, seed) for seed in self.seeds(n, model))
+            states = [(n, model, seed) for model in disk.MODELS
+                      for seed in self.seeds(n, model)]
+            yield from states[share::shares]
 
     def seeds(self, n, model):
         if model == "strict":
@@ -139,16 +169,28 @@ class Explorer:
         return [0, every - 1, *self.chance.sample(range(1, every - 1),
                                                   SUBSETS_MAX - 2)]
 
-    def cuts(self):
-        for n, model, seed in self.points():
-            self.disk.tell("load", FULL)
-            _, lost = self.disk.reboot(model, seed, n)
-            told = Told(self.scenario, self.notes, n)
-            where = f"cut after {n}, {model} {seed}"
+    def moments(self, notes, n):
+        """What was told when the power failed behind operation n.
+
+        The end of the operation, and what is told after it, are two moments.
+        """
+        late = Told(self.scenario, [t for t in notes if t.at <= n])
+        early = Told(self.scenario, [t for t in notes if t.at < n])
+        yield late
+        if n > 0 and early.key() != late.key():
+            yield early
+
+    def cuts(self, share=0, shares=1):
+        for n, model, seed in self.points(share, shares):
+            self.sums["points"] += 1
             self.sums[model] += 1
-            if self.look(told, where, lost, n) and \
-                    self.go_on(told, where, lost, self.scenario.good):
-                self.second_cuts(told, where)
+            for told in self.moments(self.notes, n):
+                self.disk.tell("load", FULL)
+                _, lost = self.disk.reboot(model, seed, n)
+                where = f"cut after {n}, {model} {seed}"
+                if self.look(told, where, lost, n) and \
+                        self.go_on(told, where, lost, self.scenario.good):
+                    self.second_cuts(told, where)
 
     def before(self, tree, told, n):
         """The checks before recovery; `n` operations of the recorded run."""
@@ -161,14 +203,12 @@ class Explorer:
 
     def look(self, told, where, lost, n=None):
         """The checks before recovery; whether the state is new and good."""
-        self.sums["points"] += 1
         tree = self.disk.tree()
         key = self.judge.key(tree, told)
         if n is not None:
             key += bytes([self.received(n) > 1 << 20, n == len(self.log)])
-        if key in self.checked:
+        if not self.seen.is_new(key):
             return False
-        self.checked.add(key)
         self.sums["states"] += 1
         bad = self.before(tree, told, n)
         if bad:
@@ -204,31 +244,24 @@ class Explorer:
         """The recovery that has just run, cut behind each operation."""
         notes, log = self.disk.notes(), self.disk.log()
         self.disk.tell("save", RECOVERED)
-        points = [(k, model, seed) for k in range(1, len(log))
-                  for model, seed in [SECOND[k % len(SECOND)]]]
+        points = [(k, *SECOND[k % len(SECOND)]) for k in range(1, len(log))]
         if self.options.sample:
             points = self.chance.sample(points, min(4, len(points)))
         for k, model, seed in points:
-            self.disk.tell("load", RECOVERED)
-            _, lost = self.disk.reboot(model, seed, k)
-            told = Told(self.scenario, notes, k)
-            told.ends = first.ends + told.ends
-            told.states = first.states + told.states
-            told.job = told.job or first.job
-            told.asked = max(told.asked, first.asked)
-            told.undoing |= first.undoing
-            again = f"{where}, recovery cut after {k}, {model} {seed}"
+            self.sums["points"] += 1
             self.sums["second"] += 1
-            if self.look(told, again, lost):
-                self.go_on(told, again, lost, self.scenario.good)
+            for told in self.moments(notes, k):
+                told.follow(first)
+                self.disk.tell("load", RECOVERED)
+                _, lost = self.disk.reboot(model, seed, k)
+                again = f"{where}, recovery cut after {k}, {model} {seed}"
+                if self.look(told, again, lost):
+                    self.go_on(told, again, lost, self.scenario.good)
 
     # ---- faults ----
 
-    def faults(self, error):
-        numbers = range(1, len(self.log) + 1)
-        if self.options.sample:
-            numbers = self.chance.sample(numbers, self.options.sample // 12)
-        for n in numbers:
+    def faults(self, error, share=0, shares=1):
+        for n in range(1 + share, len(self.log) + 1, shares):
             self.fault(n, error)
 
     def fault(self, n, error):
@@ -245,7 +278,7 @@ class Explorer:
                       [note.text for note in self.disk.notes()])
             return
         notes, log, tree = self.disk.notes(), self.disk.log(), self.disk.tree()
-        told = Told(self.scenario, notes, len(log))
+        told = Told(self.scenario, notes)
         crashes = [c for c in self.place.crashes if c < 0 or c == 127]
         bad = self.judge.after_recovery(tree, told, [], crashes, faulty=True)
         if bad:
@@ -253,13 +286,17 @@ class Explorer:
             return
         _, lost = self.disk.reboot("strict", 0, len(log))
         again = f"{where}, then a cut"
+        self.sums["points"] += 1
         if self.look(told, again, lost):
             self.go_on(told, again, lost, faulty=True)
 
     def sample(self):
         """Of everything a little, for every build."""
         self.cuts()
-        self.syncs()
+        if not self.scenario.cut_short:
+            self.syncs()
+        for n in self.chance.sample(range(1, len(self.log) + 1), 2):
+            self.fault(n, self.chance.choice(ERRORS))
 
     # ---- syncs ----
 
@@ -270,36 +307,37 @@ class Explorer:
         if self.options.sample:
             numbers = self.chance.sample(numbers, 4)
         for s in numbers:
-            line = self.log[s - 1]
             self.sums["syncs"] += 1
+            way = self.way_to(s)
             if self.is_missed(s):
-                self.sums["missed"] += 1
+                self.sums.missed.add(way)
             else:
-                self.sums.unneeded.append(f"{self.scenario.name}: {s} {line}")
+                self.sums.unneeded.append(
+                    (way, f"{self.scenario.name}: {s} {self.log[s - 1]}"))
         self.disk.tell("ignore", 0)
+
+    def way_to(self, s):
+        """Equal for the same sync of another scenario with this module."""
+        return self.scenario.module, self.scenario.device, \
+            re.sub(r"\b[0-9a-f]{16,}\b|\d+", "#", "\n".join(self.log[:s]))
 
     def is_missed(self, s):
         """First what costs no recovery."""
         suspects = {}
         for n in range(s, len(self.log) + 1):
-            told = Told(self.scenario, self.notes, n)
-            for model in ("strict", "ordered", "torn"):
-                for seed in range(1 if model == "strict" else 16):
-                    self.disk.tell("load", FULL)
-                    self.disk.tell("ignore", s)
-                    self.disk.reboot(model, seed, n)
-                    tree = self.disk.tree()
+            tellings = list(self.moments(self.notes, n))
+            for model, seed in LEFT_OUT:
+                self.without(s, n, model, seed)
+                tree = self.disk.tree()
+                for told in tellings:
                     if self.before(tree, told, n):
                         return True
                     suspects.setdefault(self.judge.key(tree, told),
-                                        (n, model, seed))
-        for key, (n, model, seed) in suspects.items():
+                                        (n, model, seed, told))
+        for key, (n, model, seed, told) in suspects.items():
             if key in self.recovered:
                 continue
-            told = Told(self.scenario, self.notes, n)
-            self.disk.tell("load", FULL)
-            self.disk.tell("ignore", s)
-            self.disk.reboot(model, seed, n)
+            self.without(s, n, model, seed)
             self.disk.tell("ignore", 0)
             self.disk.tell("save", CRASHED)
             self.sums["sync recoveries"] += 1
@@ -307,6 +345,12 @@ class Explorer:
                 return True
             self.recovered.add(key)
         return False
+
+    def without(self, s, n, model, seed):
+        """A cut behind operation n, as if the sync s had not been made."""
+        self.disk.tell("load", FULL)
+        self.disk.tell("ignore", s)
+        self.disk.reboot(model, seed, n)
 
     def fail(self, where, bad, lines):
         self.sums["failed"] += 1
@@ -345,15 +389,22 @@ def play(number, options, tasks, results):
         place.close()
 
 
-def explore(options):
+def tasks_of(options):
+    """(scenario, what, details): those that take longest come first."""
     names = [s.name for s in gateway.scenarios(options.build, options.folder)
              if not options.scenario or s.name in options.scenario]
-    work = [(name, "cuts", ()) for name in names if "cuts" in options.only]
-    work += [(name, "syncs", ()) for name in names if "syncs" in options.only]
-    work += [(name, "faults", (error,)) for name in names for error in ERRORS
-             if "faults" in options.only]
     if options.sample:
-        work = [(name, "sample", ()) for name in names]
+        return [(name, "sample", ()) for name in names]
+    shares = [(share, SHARES) for share in range(SHARES)]
+    return [(name, kind, detail) for kind, details in (
+        ("cuts", shares),
+        ("faults", [(error, *share) for share in shares for error in ERRORS]),
+        ("syncs", [()])) if kind in options.only
+        for detail in details for name in names]
+
+
+def explore(options):
+    work = tasks_of(options)
     tasks, results = multiprocessing.Queue(), multiprocessing.Queue()
     for task in work:
         tasks.put(task)
@@ -373,10 +424,11 @@ def explore(options):
                     raise disk.Trouble("a worker died") from None
         sums.merge(part)
         operations[name] = count
-        print(f"{name} {kind} {' '.join(detail)}: {count} operations, "
-              f"{part['points']} points, {part['recoveries']} recoveries, "
-              f"{part['faults']} faults, {part['syncs']} syncs, "
-              f"{part['failed']} failed, {spent:.0f} s", flush=True)
+        print(f"{name} {kind} {' '.join(map(str, detail))}: {count} "
+              f"operations, {part['points']} points, "
+              f"{part['recoveries']} recoveries, {part['faults']} faults, "
+              f"{part['syncs']} syncs, {part['failed']} failed, {spent:.0f} s",
+              flush=True)
         for failure in part.failures[:options.show]:
             print(f"\nFAILED {failure}", flush=True)
     for worker in workers:
@@ -385,8 +437,9 @@ def explore(options):
 
 
 def tell(sums, operations, spent, options):
-    for line in sums.unneeded:
+    for line in sums.useless():
         print(f"NOT MISSED when left out: {line}")
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"""
 {len(operations)} scenarios of {sum(operations.values())} operations, seed \
 {options.seed}
@@ -395,9 +448,10 @@ def tell(sums, operations, spent, options):
 {sums['states']} distinct states, checked before recovery
 {sums['recoveries']} recoveries run
 {sums['faults']} faults injected
-{sums['syncs']} syncs left out, {sums['missed']} of them missed \
+{sums['syncs']} syncs left out, {len(sums.useless())} of them not missed \
 ({sums['sync recoveries']} recoveries run for that)
-{sums['failed']} failures, {spent:.0f} s""")
+{sums['failed']} failures, {spent:.0f} s, of the processors \
+{usage.ru_utime + usage.ru_stime:.0f} s""")
 
 
 def arguments():
@@ -407,7 +461,8 @@ def arguments():
     parser.add_argument("--sample", type=int, metavar="N",
                         help="N points of each scenario instead of all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=12,
+                        help="gateways side by side; they mostly wait")
     parser.add_argument("--scenario", action="append")
     parser.add_argument("--only", action="append",
                         choices=["cuts", "faults", "syncs"])
@@ -434,7 +489,7 @@ def main():
     finally:
         shutil.rmtree(options.folder, ignore_errors=True)
     tell(sums, operations, time.monotonic() - begun, options)
-    return 1 if sums["failed"] or sums.unneeded or not sums["points"] else 0
+    return 1 if sums["failed"] or sums.useless() or not sums["points"] else 0
 
 
 if __name__ == "__main__":

@@ -31,7 +31,11 @@ DEADLINE_S = 60
 # otad-launch is started again that often at most: MaxTrialStarts=, and one
 # more for each way that a fault may end it.
 STARTS_MAX = 12
-SICK = b"\nthis version is sick\n"
+CONFIRM = "30s"  # nobody waits for its end but those that say so
+# A version that has such a line lets the step fail that looks for it.
+REFUSED, STUCK, BROKEN, SICK = (
+    f"\nthis version is {word}\n".encode()
+    for word in ("refused", "stuck", "broken", "sick"))
 
 CONFIG = """[Cloud]
 Platform=tencent
@@ -44,22 +48,22 @@ Tls=no
 [Download]
 Attempts=10
 [Update]
-ConfirmTimeout=30s
+ConfirmTimeout={confirm}
 [Module default]
 Type=self
 [Module app]
 Type=binary
 Path={disk}/app/app
 Version=1.0.0
-Restart={etc}/is-well {disk}/app/app
+Restart={etc}/is-not stuck {disk}/app/app
 HealthPeriod=0s
-HealthCheck={etc}/is-well {disk}/app/app
+HealthCheck={etc}/is-not sick {disk}/app/app
 [Module conf]
 Type=config
 Path={disk}/app/conf
 Version=1.0.0
-Check=test -s
-Reload={etc}/is-well {disk}/app/conf
+Check={etc}/is-not refused
+Reload={etc}/is-not stuck {disk}/app/conf
 """
 
 DEVICE_CONFIG = """[Class light]
@@ -70,8 +74,8 @@ ProductId=LIGHTS
 DeviceName=l1
 """
 
-IS_WELL = """#!/bin/sh
-! grep -q 'this version is sick' "$1"
+IS_NOT = """#!/bin/sh
+! grep -q "this version is $1" "$2"
 """
 
 # A careful one: each step is whole or not there after a power cut.
@@ -85,8 +89,8 @@ case $1 in
 version) [ -s version ] && cat version || echo 1.0.0 ;;
 install)
 	[ -s old ] || {{ cp firmware half && sync half && mv half old && sync .; }} || exit 1
-	put "$OTA_ARTIFACT" ;;
-health) {etc}/is-well firmware ;;
+	put "$OTA_ARTIFACT" && {etc}/is-not broken firmware ;;
+health) {etc}/is-not sick firmware ;;
 check) ;;
 rollback) [ ! -s old ] || put old ;;
 *) exit 3 ;;
@@ -105,11 +109,20 @@ class Scenario:
     """One update, of one module, that goes well or has to come back."""
 
     def __init__(self, name, device, module, target, old, new, good,
-                 old_version="1.0.0", new_version="1.0.1", faults=()):
+                 old_version="1.0.0", new_version="1.0.1", faults=(),
+                 confirm=CONFIRM, heard=True, cut_short=False):
         self.name, self.device, self.module = name, device, module
         self.target, self.old, self.new, self.good = target, old, new, good
         self.old_version, self.new_version = old_version, new_version
         self.http_faults = faults
+        # The time of a trial, and whether the broker lets it be confirmed.
+        self.confirm, self.heard = confirm, heard
+        # What it syncs for later steps is missed by others only.
+        self.cut_short = cut_short
+
+    def part_of(self, sample):
+        """Fewer where each recovery waits for the end of a trial's time."""
+        return sample if self.confirm == CONFIRM else max(sample // 8, 1)
 
     def topic(self, kind):
         product, name = ("PROD1", "gw1") if self.device == "self" else \
@@ -134,25 +147,28 @@ def scenarios(build, folder):
     conf = b"colour=blue\n"
     light = chance.randbytes(20_000)
     new_self = dict(old_version="1.0.1", new_version="1.0.2")
+    me, late = ("self", "default", "/state/bin/otad"), {"confirm": "1s"}
+    binary = "self", "app", "/app/app", app
+    config = "self", "conf", "/app/conf", conf
+    device = "light1", "default", "/light/firmware", light
     return [
-        Scenario("self", "self", "default", "/state/bin/otad", first, second,
-                 True, **new_self),
-        Scenario("self-back", "self", "default", "/state/bin/otad", first,
-                 program("version-that-aborts"), False, **new_self),
-        Scenario("self-first", "self", "default", "/state/bin/otad", None,
-                 first, True),
-        Scenario("binary", "self", "app", "/app/app", app, large, True,
-                 faults=cut),
-        Scenario("binary-back", "self", "app", "/app/app", app, app + SICK,
-                 False),
-        Scenario("config", "self", "conf", "/app/conf", conf,
-                 b"colour=green\n", True),
-        Scenario("config-back", "self", "conf", "/app/conf", conf,
-                 b"colour=red" + SICK, False),
-        Scenario("device", "light1", "default", "/light/firmware", light,
-                 light[::-1], True),
-        Scenario("device-back", "light1", "default", "/light/firmware", light,
-                 light[::-1] + SICK, False),
+        Scenario("self", *me, first, second, True, **new_self),
+        Scenario("self-back", *me, first, program("version-that-aborts"),
+                 False, **new_self),
+        Scenario("self-late", *me, first, second, False, heard=False,
+                 **late, **new_self),
+        Scenario("self-first", *me, None, first, True),
+        Scenario("binary", *binary, large, True, faults=cut),
+        Scenario("binary-stuck", *binary, app + STUCK, False),
+        Scenario("binary-sick", *binary, app + SICK, False, **late),
+        Scenario("config", *config, b"colour=green\n", True),
+        Scenario("config-stuck", *config, b"colour=red" + STUCK, False),
+        Scenario("config-refused", *config, b"colour=red" + REFUSED, False,
+                 cut_short=True),
+        Scenario("device", *device, light[::-1], True),
+        Scenario("device-broken", *device, light[::-1] + BROKEN, False,
+                 cut_short=True),
+        Scenario("device-sick", *device, light[::-1] + SICK, False),
     ]
 
 
@@ -188,13 +204,16 @@ class Cloud(lab.Broker):
         self.told = told
         self.relay = Relay(self.port, self._arrives)
 
-    def is_end(self, data):
+    @staticmethod
+    def is_end(data):
         """Whether it is the report of an update's end."""
-        try:
-            report = report_of(json.loads(data))
-        except ValueError:
-            return False
+        report = report_in(data)
         return report is not None and report[0] in ("done", "fail")
+
+    @staticmethod
+    def is_version(version):
+        """Which message says that it runs."""
+        return lambda data: report_in(data) == ("version", version)
 
     def _watch(self):
         """The relay sees it all."""
@@ -225,6 +244,13 @@ def report_of(payload):
     if payload["type"] == "report_version":
         return "version", report["version"]
     return report["progress"]["state"], report["version"]
+
+
+def report_in(data):
+    try:
+        return report_of(json.loads(data))
+    except ValueError:
+        return None
 
 
 class Gateway:
@@ -264,14 +290,14 @@ class Gateway:
     def _write_configuration(self, scenario):
         etc = self.folder / "etc"
         places = {"broker": self.cloud.relay.port, "disk": self.disk.folder,
-                  "etc": etc}
+                  "etc": etc, "confirm": scenario.confirm}
         config = CONFIG
         if scenario.device != "self":
             config += DEVICE_CONFIG
         (etc / "otad.conf").write_text(config.format(**places))
-        for name, text in (("is-well", IS_WELL), ("handler", HANDLER)):
-            (etc / name).write_text(text.format(**places)
-                                    if name == "handler" else text)
+        for name, text in (("is-not", IS_NOT),
+                           ("handler", HANDLER.format(**places))):
+            (etc / name).write_text(text)
             (etc / name).chmod(0o755)
 
     # ---- otad ----
@@ -346,6 +372,9 @@ class Gateway:
     def furnish(self, scenario):
         """The disk before the update: a gateway that has run before."""
         self._write_configuration(scenario)
+        self.cloud.relay.swallow(
+            None if scenario.heard else
+            self.cloud.is_version(scenario.new_version))
         self.disk.tell("load", 0)
         disk = self.disk.folder
         for name in ("state", "app", "light"):

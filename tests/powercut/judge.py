@@ -22,15 +22,13 @@ VOLATILE = re.compile(rb"\d{9,}|\b[0-9a-f]{16}\b|\b\d+\.\d{9}\b|^PID.*$",
 
 
 class Told:
-    """What had been told to anybody when so many operations were over."""
+    """What had been told to anybody, by the notes of those who heard it."""
 
-    def __init__(self, scenario, notes, operations):
+    def __init__(self, scenario, notes):
         self.job, self.states, self.ends, self.asked = None, [], [], 0
         self.undoing, self.restarts = False, 0
         topic = scenario.topic("report")
-        for at, line in notes:
-            if at > operations:
-                continue
+        for _, line in notes:
             found = STATE_LINE.search(line)
             words = line.split()
             self.restarts += line == "RESTARTED"
@@ -44,6 +42,14 @@ class Told:
                     words[2] in ("done", "fail") and \
                     words[3] == scenario.new_version:
                 self.ends.append(words[2])
+
+    def follow(self, first):
+        """`first` was told before the power failed the last time."""
+        self.ends = first.ends + self.ends
+        self.states = first.states + self.states
+        self.job = self.job or first.job
+        self.asked = max(self.asked, first.asked)
+        self.undoing |= first.undoing
 
     @property
     def state(self):

@@ -42,7 +42,7 @@ class Relay:
 
     def __init__(self, broker_port, told):
         self.broker_port, self.told = broker_port, told
-        self._held = None
+        self._held = self._swallowed = None
         self._free = threading.Event()
         self._holding = threading.Event()
         self._free.set()
@@ -55,6 +55,10 @@ class Relay:
         self._held = which
         self._holding.clear()
         self._free.clear()
+
+    def swallow(self, which):
+        """Whatever `which(payload)` accepts never arrives; None: all does."""
+        self._swallowed = which
 
     def is_holding(self):
         return self._holding.is_set()
@@ -86,7 +90,9 @@ class Relay:
     @staticmethod
     def _pass(source, sink, look, waiting):
         for first, body, whole in packets(source):
-            look(first, body, waiting)
+            # What `look` refuses does not go on.
+            if not look(first, body, waiting):
+                continue
             try:
                 sink.sendall(whole)
             except OSError:
@@ -99,21 +105,26 @@ class Relay:
 
     def _sent(self, first, body, waiting):
         if first >> 4 != PUBLISH:
-            return
+            return True
         size = int.from_bytes(body[:2], "big")
         topic, rest = body[2:2 + size].decode(), body[2 + size:]
-        held = self._held
-        if held and held(rest[2:] if first & 6 else rest):
+        payload = rest[2:] if first & 6 else rest
+        swallowed, held = self._swallowed, self._held
+        if swallowed and swallowed(payload):
+            return False
+        if held and held(payload):
             self._holding.set()
             self._free.wait(PATIENCE_S)
         if first & 6:
-            waiting[rest[:2]] = topic, rest[2:]
+            waiting[rest[:2]] = topic, payload
         else:
-            self.told(topic, rest)
+            self.told(topic, payload)
+        return True
 
     def _answered(self, first, body, waiting):
         if first >> 4 == PUBACK and body[:2] in waiting:
             self.told(*waiting.pop(body[:2]))
+        return True
 
     def close(self):
         self.listener.close()
