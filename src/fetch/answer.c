@@ -78,8 +78,7 @@ static bool range_fits(const struct question *question,
 	uint64_t size;
 
 	if (!response->range_valid || !range->has_range ||
-	    range->first_byte != question->first_byte ||
-	    range->last_byte > question->last_byte)
+	    range->first_byte != question->first_byte)
 		return false;
 	size = range->last_byte - range->first_byte + 1;
 	return response->content_bytes == RESPONSE_UNKNOWN ||

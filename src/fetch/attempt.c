@@ -317,7 +317,7 @@ static void received(struct fetch *fetch)
 			 (unsigned long long)at,
 			 (unsigned long long)fetch->total_bytes);
 		try_again(fetch, &why, 0);
-	} else if (fetch->in_windows && end == fetch->question.last_byte + 1) {
+	} else if (fetch->in_windows && end > fetch->question.last_byte) {
 		ask(fetch); /* the next window */
 	} else {
 		ota_fail(&why, OTA_ERROR_NETWORK,

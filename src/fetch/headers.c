@@ -219,9 +219,6 @@ void response_add_line(struct response *response, const char *line, size_t size,
 		response->date_s = parse_date(value, value_size);
 	else if (same(line, name_size, "Accept-Ranges"))
 		response->accepts_ranges = same(value, value_size, "bytes");
-	else if (same(line, name_size, "Content-Encoding"))
-		response->is_encoded |= value_size > 0 &&
-					!same(value, value_size, "identity");
 	else if (same(line, name_size, "Retry-After") &&
 		 !header_parse_retry_after(value, value_size, wall_ms,
 					   &response->retry_after_ms))

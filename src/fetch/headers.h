@@ -30,7 +30,6 @@ struct response {
 	char last_modified[VALIDATOR_SIZE]; /* "": none */
 	int64_t date_s;			    /* of Date, -1: none */
 	bool accepts_ranges;
-	bool is_encoded;	 /* Content-Encoding but identity */
 	uint64_t retry_after_ms; /* RESPONSE_UNKNOWN: none */
 };
 

@@ -61,7 +61,8 @@ struct curl_meaning {
 static const struct curl_meaning meanings[] = {
 	{ CURLE_OPERATION_TIMEDOUT, OTA_ERROR_TIMEOUT, true },
 	{ CURLE_WEIRD_SERVER_REPLY, OTA_ERROR_HTTP, true },
-	{ CURLE_UNSUPPORTED_PROTOCOL, OTA_ERROR_PROTOCOL, false },
+	/* No url of another scheme comes so far: no HTTP came back. */
+	{ CURLE_UNSUPPORTED_PROTOCOL, OTA_ERROR_HTTP, true },
 	{ CURLE_URL_MALFORMAT, OTA_ERROR_PROTOCOL, false },
 	{ CURLE_OUT_OF_MEMORY, OTA_ERROR_INTERNAL, false },
 	{ CURLE_FAILED_INIT, OTA_ERROR_INTERNAL, false },

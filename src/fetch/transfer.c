@@ -94,15 +94,6 @@ static bool is_redirect(unsigned status)
 
 static bool accept_content(struct transfer *transfer)
 {
-	char shown[256];
-
-	if (transfer->response.is_encoded) {
-		outcome_final(&transfer->result, OTA_ERROR_HTTP,
-			      "%s: the server encodes the content, though "
-			      "asked for it as it is",
-			      log_url(transfer->url, shown, sizeof(shown)));
-		return decide(transfer);
-	}
 	if (!transfer->ops->head(&transfer->response, transfer->user_data))
 		return stop(transfer);
 	transfer->content = true;

@@ -23,6 +23,7 @@ A FAULT is an object; its members combine where that makes sense:
     cut_head: true    close it instead of answering
     stall_after: N    after N bytes of body send nothing until the client goes
     stall_head: true  the same instead of answering
+    raw: TEXT         send that instead of an answer, and close
     rate: N           N bytes a second
     status: CODE      answer that, without content
     retry_after: TEXT its Retry-After
@@ -195,6 +196,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.hang_up()
         if fault.get("stall_head"):
             self.stall()
+        if "raw" in fault:
+            self.wfile.write(fault["raw"].encode())
+            self.hang_up()
         if "interim" in fault:
             self.send_response_only(fault["interim"])
             self.end_headers()

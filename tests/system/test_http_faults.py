@@ -90,6 +90,7 @@ GOOD = {
                                       ranges=["", "bytes=299999-"]),
     "interim-answer": ok({"interim": 103}, requests=1),
     "long-headers": ok({"header_bytes": 30_000}, requests=1),
+    "gzip-by-name-alone": ok({"encoding": "gzip"}, requests=1),
     "identity-encoding": ok({"encoding": "identity"}, requests=1),
 }
 
@@ -104,7 +105,8 @@ BAD = {
     "416-again": bad("http-error", CUT, {"unsatisfiable": True}, CUT,
                      {"unsatisfiable": True}, requests=None),
     "416-at-once": bad("http-error", {"unsatisfiable": True}),
-    "gzip": bad("http-error", {"encoding": "gzip"}),
+    "no-http": bad("http-error", always({"raw": "SSH-2.0-x\r\n\r\n"}),
+                   requests=ATTEMPTS),
     "redirects-without-end": bad("http-error", always(
         {"redirect": "/redirects-without-end"}), requests=6),
     "redirect-to-nowhere": bad("http-error", {"redirect": None}),

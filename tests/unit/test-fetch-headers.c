@@ -182,7 +182,6 @@ static void lines_are_taken_apart(void **state)
 		"content-RANGE:bytes 1-2/3\r\n",
 		"ETag: \t\"x\" \r\n",
 		"Accept-Ranges: bytes\r\n",
-		"Content-Encoding: identity\r\n",
 		"Retry-After: 3\r\n",
 		"no colon here\r\n",
 		": no name\r\n",
@@ -195,7 +194,6 @@ static void lines_are_taken_apart(void **state)
 	assert_int_equal(response.range.first_byte, 1);
 	assert_string_equal(response.etag, "\"x\"");
 	assert_true(response.accepts_ranges);
-	assert_false(response.is_encoded);
 	assert_int_equal(response.retry_after_ms, 3000);
 }
 
@@ -214,18 +212,6 @@ static void lines_that_disagree_are_worth_nothing(void **state)
 	assert_false(response.range_valid);
 	assert_string_equal(response.etag, "");
 	assert_string_equal(response_validator(&response), "");
-}
-
-static void encodings_are_noticed(void **state)
-{
-	static const char *const one[] = { "Content-Encoding: gzip", NULL };
-	static const char *const two[] = { "Content-Encoding: br",
-					   "Content-Encoding: identity", NULL };
-	static const char *const none[] = { "Content-Encoding: ", NULL };
-
-	assert_true(parse(one).is_encoded);
-	assert_true(parse(two).is_encoded);
-	assert_false(parse(none).is_encoded);
 }
 
 #define DATE "Date: Fri, 13 Feb 2026 16:26:40 GMT"
@@ -281,7 +267,6 @@ int main(void)
 		cmocka_unit_test(retry_after_is_seconds_or_a_date),
 		cmocka_unit_test(lines_are_taken_apart),
 		cmocka_unit_test(lines_that_disagree_are_worth_nothing),
-		cmocka_unit_test(encodings_are_noticed),
 		cmocka_unit_test(a_date_is_a_validator_only_when_it_is_strong),
 		cmocka_unit_test(a_date_holds_no_control_characters),
 	};

@@ -552,14 +552,17 @@ static void a_window_that_is_longer_than_asked_is_refused(void **state)
 	log = log_of(fx);
 	assert_true(log.n_requests >= 4);
 	assert_true(log.requests[1].first_byte <= 1048576);
+}
 
-	http_server_reset(fx->server);
-	assert_true(fetch_discard(fx->path, NULL));
+static void a_part_longer_than_asked_is_taken_as_far_as_it_goes(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.strategy = DOWNLOAD_CHUNKED;
+	fetch_serve(fx, SIZE, 31);
 	fetch_script(fx, "[{\"part_to_end\":true}]");
 	fetch_expect_ok(fx, SIZE);
-	log = log_of(fx);
-	assert_int_equal(log.n_requests, 2);
-	assert_string_equal(log.requests[1].range, "");
+	assert_int_equal(log_of(fx).n_requests, 1);
 }
 
 static void auto_turns_to_windows_after_two_broken_streams(void **state)
@@ -668,6 +671,7 @@ int main(void)
 		TEST(windows_end_where_the_server_knows_none),
 		TEST(windows_end_where_the_server_gets_them_wrong),
 		TEST(a_window_that_is_longer_than_asked_is_refused),
+		TEST(a_part_longer_than_asked_is_taken_as_far_as_it_goes),
 		TEST(auto_turns_to_windows_after_two_broken_streams),
 		TEST(simple_never_turns_to_windows),
 		TEST(a_part_shorter_than_asked_is_gone_on_with),
