@@ -160,7 +160,7 @@ def gateway(world, names, download="", start_web=True, cloud=lab.TENCENT):
         path.write_text("old")
         modules += f"[Module {name}]\nType=config\nPath={path}\nVersion=1\n"
     otad = world.otad(lab.base_config(
-        broker, cloud, modules, download="StallTimeout=1s\nMaxDownloads=64\n"
+        broker, cloud, modules, download="StallTimeout=4s\nMaxDownloads=64\n"
         f"Attempts={ATTEMPTS}\n{download}"))
     otad.start()
     lab.wait_until("the broker's session",
