@@ -102,6 +102,8 @@ static void print_retries(void)
 	       JOB_MAX_REFETCHES);
 	printf("| putting the old version back | %d | 1 s doubled to %" PRIu64 " s | the job fails and says that it needs a person |\n",
 	       UNDO_ATTEMPTS, JOB_RETRY_MAX_MS / 1000);
+	printf("| the same, when a handler, `Restart=` or `Reload=` refuses | %d | the same | likewise; rolled back, where the old file is in place |\n",
+	       UNDO_COMMAND_ATTEMPTS);
 	printf("| a device that is away (its handler exits with 75) | until `AwayTimeout=` is over | 1 s doubled to 15 min | the job fails |\n");
 	printf("| recording a state, target touched | %d | 1 s doubled to %" PRIu64 " s | it goes on; a restart does the step again |\n",
 	       JOB_RECORD_ATTEMPTS, JOB_RETRY_MAX_MS / 1000);

@@ -1,6 +1,7 @@
 #include "job.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -67,6 +68,7 @@ struct job *job_free(struct job *job)
 	free(job->old_version);
 	free(job->cause_text);
 	free(job->away_text);
+	free(job->undo_text);
 	free(job);
 	return NULL;
 }
@@ -78,6 +80,17 @@ void job_set_cause(struct job *job, const struct ota_error *cause)
 	job->cause = cause->kind == OTA_ERROR_NONE ? OTA_ERROR_INTERNAL
 						   : cause->kind;
 	job->cause_text = strdup(cause->text);
+}
+
+void job_add_to_cause(struct job *job, const char *what)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s", job->cause_text ? job->cause_text : "",
+		     job->cause_text ? "; " : "", what) < 0)
+		return;
+	free(job->cause_text);
+	job->cause_text = text;
 }
 
 void job_raise_percent(struct job *job)

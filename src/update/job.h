@@ -67,6 +67,8 @@ struct job {
 	void (*retry_fn)(struct job *job);
 	unsigned undo_attempts;
 	bool undo_is_away; /* the device, at the last one */
+	bool undo_is_back; /* the old version, at the last one; it does not start */
+	char *undo_text;   /* what was wrong with the last one; NULL: nothing */
 	unsigned record_attempts;
 	const struct job_rule *unrecorded; /* a step the disk has not taken yet */
 	unsigned download_percent, shown_percent;
@@ -97,6 +99,9 @@ OTA_DEFINE_CLEANUP(struct job *, job_free)
 
 /* Why it failed or goes back; the first cause stays. */
 void job_set_cause(struct job *job, const struct ota_error *cause);
+
+/* What became of the way back, behind the cause. */
+void job_add_to_cause(struct job *job, const char *what);
 
 /* The overall percentage of its state; it never goes back. */
 void job_raise_percent(struct job *job);

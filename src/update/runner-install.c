@@ -2,6 +2,9 @@
 
 #include "runner-private.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "otad/base/log.h"
 
 #include "artifact.h"
@@ -117,26 +120,32 @@ static void was_rolled_back(struct job *job, const struct ota_error *why)
 	start_undo(job);
 }
 
-void resume_install(struct job *job)
+/* What an earlier run left. False: the job goes on by itself, or has ended. */
+static bool find_installation(struct job *job, enum install_found *ret_found)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 
 	if (!runner_need_installation(job, &err)) {
 		job_fail(job, &err);
+		return false;
+	}
+	*ret_found = installation_inspect(job->installation, &err);
+	if (*ret_found != INSTALL_FOUND_ROLLED_BACK)
+		return true;
+	was_rolled_back(job, &err);
+	return false;
+}
+
+void resume_install(struct job *job)
+{
+	enum install_found found;
+
+	if (!find_installation(job, &found))
 		return;
-	}
-	switch (installation_inspect(job->installation, &err)) {
-	case INSTALL_FOUND_UNTOUCHED:
+	if (found == INSTALL_FOUND_UNTOUCHED)
 		start_install(job);
-		break;
-	case INSTALL_FOUND_SWAPPED:
-	case INSTALL_FOUND_RUNNING:
+	else
 		job_handle(job, JOB_EVENT_INSTALLED);
-		break;
-	case INSTALL_FOUND_ROLLED_BACK:
-		was_rolled_back(job, &err);
-		break;
-	}
 }
 
 void start_restart(struct job *job)
@@ -153,40 +162,23 @@ void start_restart(struct job *job)
 		installation_run(job->installation, INSTALL_ACTIVATE);
 }
 
-static void resume_swapped(struct job *job)
-{
-	if (job->state == JOB_STATE_CONFIRMING)
-		start_confirm(job);
-	else
-		start_restart(job);
-}
-
 void resume_trial(struct job *job)
 {
-	struct ota_error err = OTA_ERROR_INIT;
+	enum install_found found;
+	struct ota_error err;
 
-	if (!runner_need_installation(job, &err)) {
-		job_fail(job, &err);
+	if (!find_installation(job, &found))
 		return;
-	}
-	switch (installation_inspect(job->installation, &err)) {
-	case INSTALL_FOUND_UNTOUCHED:
+	if (found == INSTALL_FOUND_UNTOUCHED) {
 		ota_fail(&err, OTA_ERROR_INSTALL_FAILED,
 			 "the new version is not in place any more");
 		job_fail(job, &err);
-		break;
-	case INSTALL_FOUND_SWAPPED:
-		resume_swapped(job);
-		break;
-	case INSTALL_FOUND_RUNNING:
-		if (job->state == JOB_STATE_CONFIRMING)
-			start_confirm(job);
-		else
-			job_handle(job, JOB_EVENT_RESTARTED);
-		break;
-	case INSTALL_FOUND_ROLLED_BACK:
-		was_rolled_back(job, &err);
-		break;
+	} else if (job->state == JOB_STATE_CONFIRMING) {
+		start_confirm(job);
+	} else if (found == INSTALL_FOUND_SWAPPED) {
+		start_restart(job);
+	} else {
+		job_handle(job, JOB_EVENT_RESTARTED);
 	}
 }
 
@@ -217,31 +209,51 @@ void start_undo(struct job *job)
 	job->installation = installation_free(job->installation);
 	job->hold_reason = NULL;
 	/* Only its handler can say so; one that hangs is a failed attempt. */
-	job->undo_is_away = false;
+	job->undo_is_away = job->undo_is_back = false;
 	if (runner_need_installation(job, &err))
 		installation_run(job->installation, INSTALL_ROLL_BACK);
 	else
 		retry_undo(job);
 }
 
-void retry_undo(struct job *job)
+unsigned runner_undo_attempts(const struct job *job)
+{
+	return job->undo_is_back || job->settings->type == INSTALLER_EXEC ?
+		       UNDO_COMMAND_ATTEMPTS :
+		       UNDO_ATTEMPTS;
+}
+
+/* The version that is in place has to be told, whether it starts or not. */
+static void undo_is_over(struct job *job)
 {
 	struct log_context context = job_log_context(job);
+	const char *old = job->old_version ? job->old_version :
+					     "the old version";
+	struct ota_error what;
 
+	ota_fail(&what, OTA_ERROR_INTERNAL, "%s %s%s%s", old,
+		 job->undo_is_back ? "is back, but does not start" :
+				     "could not be put back",
+		 job->undo_text ? ": " : "", job->undo_text ? job->undo_text : "");
+	log_error(&context, "The gateway needs a person, see %s: %s",
+		  job->settings->path ? job->settings->path :
+					job->offer->module,
+		  what.text);
+	job_add_to_cause(job, what.text);
+	job_handle(job, job->undo_is_back ? JOB_EVENT_UNDONE :
+					    JOB_EVENT_ABANDONED);
+}
+
+void retry_undo(struct job *job)
+{
 	if (job->undo_is_away && runner_waits_for(job)) {
 		runner_wait_away(job, start_undo);
 		return;
 	}
-	if (++job->undo_attempts < UNDO_ATTEMPTS) {
-		job_retry_later(job, job->undo_attempts, start_undo);
-		return;
-	}
-	log_error(&context,
-		  "%s could not be put back; the gateway needs a person: see %s",
-		  job->old_version ? job->old_version : "The old version",
-		  job->settings->path ? job->settings->path :
-					job->offer->module);
-	job_handle(job, JOB_EVENT_ABANDONED);
+	if (++job->undo_attempts < runner_undo_attempts(job))
+		job_retry_later(job, job->undo_attempts - 1, start_undo);
+	else
+		undo_is_over(job);
 }
 
 static void undo_failed(struct job *job, const struct ota_error *err)
@@ -250,12 +262,18 @@ static void undo_failed(struct job *job, const struct ota_error *err)
 
 	log_error(&context, "Putting the old version back failed: %s",
 		  err->text);
+	free(job->undo_text);
+	job->undo_text = strdup(err->text);
+	/* The files were first, then came the command. */
+	job->undo_is_back = err->kind == OTA_ERROR_RESTART_FAILED &&
+			    !installer_restarts_self(job->settings->type);
 	job->undo_is_away = err->kind == OTA_ERROR_BUSY;
 	if (job->undo_is_away)
 		runner_note_away(job, err);
-	job_handle(job, err->kind == OTA_ERROR_INCOMPATIBLE ?
-				JOB_EVENT_ABANDONED :
-				JOB_EVENT_FAILED);
+	if (err->kind == OTA_ERROR_INCOMPATIBLE)
+		undo_is_over(job);
+	else
+		job_handle(job, JOB_EVENT_FAILED);
 }
 
 static void step_failed(struct job *job, const struct ota_error *err)

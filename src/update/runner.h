@@ -12,8 +12,10 @@
 struct job;
 struct offer;
 
-/* The way back is tried so often, with 1, 2, 4 ... 60 s in between. */
+/* The way back is tried so often, with 1, 2, 4 ... 60 s in between: a disk may
+ * need time. What refuses is a program (a handler, Restart=, Reload=) sooner. */
 #define UNDO_ATTEMPTS 10
+#define UNDO_COMMAND_ATTEMPTS 5
 /* What an end leaves on the disk beside its report: so often, then without. */
 #define HISTORY_ATTEMPTS 5
 #define FORGET_ATTEMPTS 10
@@ -42,6 +44,8 @@ bool runner_has_backup(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
 bool runner_has_swapped(const struct job *job);
 /* What a trial saw that is not healthy yet; NULL: nothing. Borrowed. */
 const char *runner_trouble(const struct job *job);
+/* How often the way back is tried in all, as it looks after the last attempt. */
+unsigned runner_undo_attempts(const struct job *job);
 /* The disk is full: what the job keeps in download/ goes. */
 void runner_free_room(struct job *job);
 

@@ -98,6 +98,21 @@ def test_each_fails_alone_and_says_why(world):
     check_left_behind(world.folder)
 
 
+def test_a_way_back_that_fails_is_told_as_well(world):
+    handler = script(world.folder, "stuck", "#!/bin/sh\ncase $1 in\n"
+                     "install) echo bad block >&2; exit 1 ;;\n"
+                     "rollback) echo worse >&2; exit 1 ;;\nesac\n")
+    gateway = Gateway(world, {"meter": (handler, "Version=1.0\n")})
+    gateway.otad.start()
+    gateway.devices["meter"].wait_version("1.0", "mcu")
+    mark = gateway.offer("meter", "1.1", b"firmware")
+    gateway.fails("meter", mark)
+    ended, = json.loads(gateway.otad.ctl("history", "--json"))["history"]
+    expect_equal(ended["state"], "failed", "its end")
+    for what in ("bad block", "1.0 could not be put back", "worse"):
+        expect(what in ended["message"], f"{what}: {ended['message']}")
+
+
 def check_left_behind(folder):
     """Who stayed in the group was ended; who left it is not ours."""
     child, daemon, floods = (read_pid(folder / f"{name}.pid")

@@ -498,15 +498,15 @@ static size_t add_job(char *key, size_t size, const struct job *job)
 	uint64_t retry = fake_loop_left_ms(job->retry);
 
 	return (size_t)snprintf(
-		key, size, "%s %s %s %d %d%d%d %u %d%d%d%d %d%d%d%d %td %d%d%d",
+		key, size, "%s %s %s %d %d%d%d %u %d%d%d%d %d%d%d%d%d %td %d%d%d",
 		job_state_name(job->state), job->offer->version,
 		job->old_version, job->waiting != NULL, job->undoing, job->cause != OTA_ERROR_NONE, is_bad(job->cause),
 		/* Behind it there is nothing to download any more. */
 		job->state <= JOB_STATE_VERIFYING ? job->refetches : 0,
 		job->gate_waiting, job->artifact != NULL,
 		job->installation != NULL, job->told, job->away_attempts > 0,
-		job->undo_is_away,
-		part_of(job->undo_attempts, UNDO_ATTEMPTS),
+		job->undo_is_away, job->undo_is_back,
+		part_of(job->undo_attempts, runner_undo_attempts(job)),
 		part_of(job->record_attempts, JOB_RECORD_ATTEMPTS),
 		job->unrecorded ? job->unrecorded - job_rules(&(size_t){ 0 }) :
 				  -1,
