@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "otad/base/file.h"
 #include "otad/base/json.h"
@@ -20,6 +21,18 @@ static char *history_path(const struct store *store)
 	char *path;
 
 	return asprintf(&path, "%s/history.jsonl", store->dir) < 0 ? NULL : path;
+}
+
+/* A folder, a link, a pipe in its place takes no line, and tells none. */
+static void set_odd_aside(const char *path)
+{
+	struct stat st;
+	struct ota_error why;
+
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return;
+	ota_fail(&why, OTA_ERROR_PROTOCOL, "%s is not a regular file", path);
+	store_set_aside(path, &why);
 }
 
 static bool add_text(struct json_object *json, const char *key, const char *value)
@@ -249,6 +262,7 @@ bool history_append(const struct store *store, const struct job *job,
 
 	if (!path || !text)
 		return ota_fail_memory(err, "writing the history");
+	set_odd_aside(path);
 	if (file_size_bytes(path) > HISTORY_MAX_BYTES &&
 	    !drop_older_half(path, err))
 		return false;
@@ -323,6 +337,7 @@ bool history_count(const struct store *store, struct history_totals *ret,
 
 	if (!path)
 		return ota_fail_memory(err, "reading the history");
+	set_odd_aside(path);
 	text = read_all(path, &size, err);
 	if (!text)
 		return false;

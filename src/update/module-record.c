@@ -305,6 +305,12 @@ bool module_record_end(struct module_record *record, const struct job *job,
 	       note_version(record, job, now_ms);
 }
 
+void module_record_forget_previous(struct module_record *record)
+{
+	free(record->previous);
+	record->previous = NULL;
+}
+
 bool module_record_refuses(const struct module_record *record,
 			   const struct offer *offer, int64_t now_ms)
 {

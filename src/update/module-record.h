@@ -54,6 +54,8 @@ bool module_record_save(const struct module_record *record,
 /* Takes in how `job` ended. False when out of memory. */
 bool module_record_end(struct module_record *record, const struct job *job,
 		       int64_t now_ms);
+/* A success after which there is no way back: nothing was there before it. */
+void module_record_forget_previous(struct module_record *record);
 
 /* True when `offer`'s artifact has failed too often, too recently. */
 bool module_record_refuses(const struct module_record *record,

@@ -114,6 +114,7 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 {
 	struct updater *updater = job->updater;
 	const struct offer *offer = job->offer;
+	struct ota_error why;
 	OTA_CLEANUP(module_record_freep) struct module_record *record =
 		module_record_load(&updater->store, offer->device,
 				   offer->module, err);
@@ -123,6 +124,8 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 	if (!module_record_end(record, job, loop_wall_ms(updater->loop)) ||
 	    !set_running(job))
 		return ota_fail_memory(err, "ending a job");
+	if (job->state == JOB_STATE_SUCCEEDED && !runner_has_backup(job, &why))
+		module_record_forget_previous(record);
 	if (!module_record_save(record, &updater->store, offer->device,
 				offer->module, err) ||
 	    !add_to_history(job, err))

@@ -42,6 +42,17 @@ static bool save_hold(const struct updater *updater, int64_t until_ms,
 	return store_write(path, json, err);
 }
 
+/* Else otactl release might not find what it can remove. */
+static void mend_hold(const struct updater *updater, const char *path,
+		      struct ota_error *err)
+{
+	if (err->kind != OTA_ERROR_PROTOCOL && !store_is_damage(err))
+		return;
+	store_set_aside(path, err);
+	if (!save_hold(updater, 0, NULL, err))
+		log_error(NULL, "%s", err->text);
+}
+
 static bool load_hold(struct updater *updater, struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *path =
@@ -58,6 +69,7 @@ static bool load_hold(struct updater *updater, struct ota_error *err)
 	json = store_read(path, err);
 	if (!json) {
 		log_warning(NULL, "%s; updates stay held", err->text);
+		mend_hold(updater, path, err);
 		return true;
 	}
 	updater->hold_until_ms = json_get_int(json, "until_ms", 0);

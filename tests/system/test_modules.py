@@ -91,6 +91,22 @@ def test_binary_whose_restart_fails_is_rolled_back(world):
     expect_equal(path.read_bytes(), before, "the program")
 
 
+def test_binary_that_never_restarts_goes_back_all_the_same(world):
+    """Its restart fails with the old version, too: the file is what counts."""
+    path = old_program(world.folder)
+    before = path.read_bytes()
+    broker, web, otad = gateway(
+        world, f"Type=binary\nPath={path}\nRestart=echo no luck >&2; false\n")
+    mark = offer(broker, web, new_program(world))
+    failed(broker, mark)
+    expect_equal(path.read_bytes(), before, "the program")
+    job, = (module["job"] for module in json.loads(
+        otad.ctl("modules", "--json"))["modules"] if "job" in module)
+    expect_equal((job["state"], job["error"]), ("rolled-back", "restart-failed"),
+                 "its end")
+    expect("1.0.0 is back, but does not start" in job["message"], job["message"])
+
+
 def test_binary_that_is_no_program_is_refused(world):
     path = old_program(world.folder)
     broker, web, otad = gateway(world, f"Type=binary\nPath={path}\n")
@@ -142,6 +158,19 @@ def test_auto_off_waits_for_install(world):
     expect_equal(real.read_text(), "new", "after install")
 
 
+def test_file_that_was_not_there_has_no_way_back(world):
+    path = world.folder / "new.conf"
+    broker, web, otad = gateway(world, f"Type=config\nPath={path}\n")
+    mark = offer(broker, web, b"new")
+    broker.wait("done", lab.is_tencent_state("done"), mark)
+    module, = (module for module in json.loads(
+        otad.ctl("modules", "--json"))["modules"] if module["module"] == "app")
+    expect_equal(module.get("previous"), None, "a version to go back to")
+    expect_equal(otad.ctl("rollback", "app", check=False).returncode, 1,
+                 "rollback")
+    expect_equal(path.read_text(), "new", "the file")
+
+
 def test_hold_survives_a_restart_and_release_lets_go(world):
     real, _, module = config_module(world)
     broker, web, otad = gateway(world, module)
@@ -152,6 +181,19 @@ def test_hold_survives_a_restart_and_release_lets_go(world):
     otad.start()
     lab.wait_until("available", lambda: waiting(otad))
     expect("inventory" in otad.ctl("status"), "the reason")
+    otad.ctl("release")
+    broker.wait("done", lab.is_tencent_state("done"), mark)
+    expect_equal(real.read_text(), "new", "after release")
+
+
+def test_hold_that_cannot_be_read_holds_until_release(world):
+    real, _, module = config_module(world)
+    broker, web, otad = gateway(world, module)
+    otad.kill()
+    (otad.state / "hold.json").mkdir()
+    otad.start()
+    mark = offer(broker, web, b"new")
+    lab.wait_until("available", lambda: waiting(otad))
     otad.ctl("release")
     broker.wait("done", lab.is_tencent_state("done"), mark)
     expect_equal(real.read_text(), "new", "after release")

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -220,6 +221,26 @@ static void a_history_beyond_all_bounds_is_set_aside(void **state)
 	append(fx, 2);
 	assert_int_equal(entries(fx, SIZE_MAX), 1);
 	assert_true(file_exists(bad));
+}
+
+static void what_is_no_file_is_not_the_history(void **state)
+{
+	struct fixture *fx = *state;
+	struct history_totals totals;
+	char path[96], bad[112];
+
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	snprintf(bad, sizeof(bad), "%s.bad", path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	append(fx, 1);
+	assert_int_equal(entries(fx, SIZE_MAX), 1);
+	assert_int_equal(rmdir(bad), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("elsewhere", path), 0);
+	assert_true(history_count(&fx->store, &totals, &fx->err));
+	append(fx, 2);
+	assert_int_equal(entries(fx, SIZE_MAX), 1);
+	assert_int_equal(unlink(bad), 0);
 }
 
 /* ---- what is remembered of a module ---- */
@@ -528,6 +549,7 @@ int main(void)
 		TEST(the_older_half_goes_when_it_grows_too_long),
 		TEST(what_left_the_history_still_counts),
 		TEST(a_history_beyond_all_bounds_is_set_aside),
+		TEST(what_is_no_file_is_not_the_history),
 		TEST(a_success_is_remembered),
 		TEST(the_third_failure_of_one_artifact_is_the_last_for_a_day),
 		TEST(ends_are_counted_once_each),

@@ -874,7 +874,8 @@ static void a_history_that_cannot_be_written_delays_a_report_at_most(void **stat
 	struct updater_fixture *fx = *state;
 
 	hanqi_starts(fx, "");
-	fixture_shell(fx, "mkdir history.jsonl");
+	/* Nor can what is in its way be set aside. */
+	fixture_shell(fx, "mkdir -p history.jsonl history.jsonl.bad/full");
 	hanqi_offers(fx, "m1", "1.0.2", "");
 	assert_int_equal(fixture_count(fx, "'completed'"), 0);
 	fake_loop_advance(fx->loop, 60 * 1000);
