@@ -87,6 +87,36 @@ static const struct ctl_command *find_command(char **words, int n_words,
 	return NULL;
 }
 
+/* "device list" is one of the commands of "device". */
+static bool is_of_group(const struct ctl_command *command, const char *group)
+{
+	size_t size = strlen(group);
+
+	return strncmp(command->name, group, size) == 0 &&
+	       command->name[size] == ' ';
+}
+
+/* False: there is no such group. */
+static bool help_group(const char *group)
+{
+	bool found = false;
+
+	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
+		if (!is_of_group(c, group))
+			continue;
+		if (found)
+			printf("\n");
+		found = true;
+		ctl_help_command(c);
+	}
+	return found;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 /* No command begins with `words`: what may have been meant? */
 static int refuse_words(const struct ctl *ctl, char **words, int n_words)
 {
@@ -94,10 +124,12 @@ static int refuse_words(const struct ctl *ctl, char **words, int n_words)
 	char names[128] = "";
 	char two[64];
 
+	if (n_words == 2 && asks_for_help(words[1]) && help_group(words[0]))
+		return CTL_DONE;
 	for (const struct ctl_command *c = ctl_commands; c->name; c++) {
 		size_t used = strlen(names);
 
-		if (strncmp(c->name, words[0], size) == 0 && c->name[size] == ' ')
+		if (is_of_group(c, words[0]))
 			snprintf(names + used, sizeof(names) - used, "%s%s",
 				 used ? ", " : "", c->name + size + 1);
 	}

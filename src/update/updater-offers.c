@@ -326,6 +326,11 @@ bool updater_install(struct updater *updater, const char *device,
 		return ota_fail(err, OTA_ERROR_BUSY, "%s %s is %s already",
 				job->offer->module, job->offer->version,
 				job_state_name(job->state));
+	if (updater->held)
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"updates are held%s%s; otactl release lets them go on",
+				updater->hold_reason ? ": " : "",
+				updater->hold_reason ? updater->hold_reason : "");
 	job->approved = true;
 	if (!runner_record(job, err)) {
 		job->approved = false;

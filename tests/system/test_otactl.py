@@ -104,6 +104,17 @@ def test_usage_is_exit_2_and_asks_nobody(world):
     expect_equal(varlink.ask(otad.socket, "GetHistory")["history"], [], "done")
 
 
+def test_help_asks_nobody(world):
+    _, _, otad, _ = gateway(world)
+    otad.kill()
+    for arguments in ([], ["status"], ["update"], ["device"], ["device", "add"]):
+        for option in ("--help", "-h"):
+            told = otad.ctl(*arguments, option)
+            expect(told.startswith(" ".join(["Usage: otactl", *arguments])), told)
+    expect("device add NAME" in otad.ctl("device", "--help"), "one of its kind")
+    refused(otad, "nothing", "--help", code=2)
+
+
 def test_no_daemon_is_exit_3(world):
     _, _, otad, _ = gateway(world)
     otad.kill()  # leaves its socket behind
@@ -157,6 +168,7 @@ def test_hold_ends_by_itself_or_by_release(world):
            "status")
     otad.ctl(*update(web, b"new", "2.0"))
     expect("held" in otad.ctl("status"), "why it waits")
+    expect("stocktaking" in refused(otad, "install", "app"), "who holds it")
     otad.ctl("release")
     lab.wait_until("the file", lambda: path.read_text() == "new")
     otad.ctl("release")  # again: nothing to do is no failure
