@@ -119,11 +119,13 @@ static void on_disconnected(const struct ota_error *why, void *user_data)
 	struct session *session = user_data;
 	bool was_connected = session->connected;
 
+	/* Attempts that fail change nothing. */
+	if (session->online)
+		session->changed_ms = loop_wall_ms(session->loop);
 	if (session->open)
 		outbox_close(session->outbox);
 	session->connected = session->online = session->open = false;
 	session->n_pending = 0;
-	session->changed_ms = loop_wall_ms(session->loop);
 	session->counts.disconnects += was_connected;
 	session_drop_timers(session);
 	log_write(was_connected ? LOG_LEVEL_WARNING : LOG_LEVEL_NOTICE,

@@ -50,6 +50,18 @@ def offer(web, data, module="m0", version="2.0", **more):
 
 # ---- what a good client sees ----
 
+def test_attempts_that_fail_change_no_connection(world):
+    broker, _, otad = gateway(world)
+    start = len(otad.log())
+    broker.stop()
+    otad.wait_log("Cannot reach", start=start)
+    before = varlink.ask(otad.socket, "GetStatus")
+    expect(not before["connected"], "connected")
+    otad.wait_log("Cannot reach.*\n(.*\n)*.*Cannot reach", start=start)
+    expect_equal(varlink.ask(otad.socket, "GetStatus")["connection_changed_ms"],
+                 before["connection_changed_ms"], "when it changed")
+
+
 def test_who_it_is_and_what_it_speaks(world):
     _, _, otad = gateway(world)
     with varlink.Client(otad.socket) as client:
