@@ -166,7 +166,9 @@ static void on_signature(struct fetch_text *fetch, const char *text, size_t size
 	if (fetch_err) {
 		err = *fetch_err;
 		ota_wrap(&err, "signature");
-		if (err.kind == OTA_ERROR_NOT_FOUND)
+		/* No such file, or one that cannot be a signature. */
+		if (err.kind == OTA_ERROR_NOT_FOUND ||
+		    err.kind == OTA_ERROR_PROTOCOL)
 			err.kind = OTA_ERROR_SIGNATURE_INVALID;
 		ok = false;
 	} else {

@@ -134,6 +134,13 @@ static void a_signature_that_is_not_there_is_invalid(void **state)
 	expect_invalid(*state);
 }
 
+static void a_signature_of_any_length_is_invalid(void **state)
+{
+	start(*state);
+	fake_fetch_fail_text(OTA_ERROR_PROTOCOL, "more than 4096 bytes");
+	expect_invalid(*state);
+}
+
 static void a_signature_that_cannot_be_fetched_is_a_broken_link(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -224,6 +231,7 @@ int main(void)
 		TEST(a_good_signature_lets_it_be_installed),
 		TEST(the_signature_of_another_version_is_invalid),
 		TEST(a_signature_that_is_not_there_is_invalid),
+		TEST(a_signature_of_any_length_is_invalid),
 		TEST(a_signature_that_cannot_be_fetched_is_a_broken_link),
 		TEST(a_signature_that_is_not_asked_for_fails_the_job),
 		TEST(cancelling_gives_up_the_signature),
