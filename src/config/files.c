@@ -28,7 +28,7 @@ static const char *reason(const struct ota_error *err)
 }
 
 static void load_file(struct config_build *build, const char *path,
-		      const char *advice)
+		      const char *missing_advice)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 	size_t size = 0;
@@ -40,7 +40,9 @@ static void load_file(struct config_build *build, const char *path,
 		problem_no_memory(&build->problems);
 	else if (!text)
 		problem_add(&build->problems, path, 0,
-			    "cannot be read: %s; %s", reason(&err), advice);
+			    "cannot be read: %s; %s", reason(&err),
+			    err.sys_errno == ENOENT ? missing_advice :
+						      "correct or remove it");
 	else
 		document_read(&build->document, file, text, size,
 			      &build->problems);

@@ -48,16 +48,12 @@ struct otad {
 
 /* ---- configuration ---- */
 
-/* FILE:LINE: what is wrong, as compilers say it. */
+/* FILE:LINE: what is wrong, as compilers say it, of the file as a whole, too. */
 static const char *problem_text(const struct config_problem *problem,
 				char text[PROBLEM_SIZE])
 {
-	char line[16] = "";
-
-	if (problem->line > 0)
-		snprintf(line, sizeof(line), "%u:", problem->line);
-	snprintf(text, PROBLEM_SIZE, "%s:%s %s", problem->file, line,
-		 problem->text);
+	snprintf(text, PROBLEM_SIZE, "%s:%u: %s", problem->file,
+		 problem->line > 0 ? problem->line : 1, problem->text);
 	return text;
 }
 

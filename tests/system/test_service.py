@@ -4,6 +4,7 @@ The service manager is a socket here; tests/systemd has the real one.
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -106,6 +107,26 @@ def test_a_bad_configuration_ends_it_for_good(world):
     manager.status("none-such: not known")
     otad.launched = False
     expect_equal(exit_status(otad), 2, "exit status alone")
+
+
+def test_every_complaint_about_a_configuration_names_a_line(world):
+    otad = world.otad("[Cloud]\nPlatform=hanqi\nGatewayId=HQ1\n")
+    for drop_in, expected in (
+            ("", r"otad\.conf:1: the section \[Mqtt\] is missing"),
+            ("[Mqtt]\nPort=x\n", r"otad\.conf\.d/a\.conf:2: Port=x: "),
+            (None, r"otad\.conf:1: cannot be read: .*create it")):
+        folder = otad.folder / "etc" / "otad.conf.d"
+        folder.mkdir(exist_ok=True)
+        if drop_in is None:
+            (otad.folder / "etc" / "otad.conf").unlink()
+        (folder / "a.conf").write_text(drop_in or "")
+        done = subprocess.run([str(otad.binary), "--check-config"],
+                              env=otad.environment(), capture_output=True,
+                              text=True, check=False, timeout=lab.DEADLINE_S)
+        expect_equal(done.returncode, 2, f"exit status; {done.stderr}")
+        expect(re.search(expected, done.stderr), done.stderr)
+        for line in done.stderr.splitlines():
+            expect(re.match(r"/\S+:[1-9]\d*: .", line), line)
 
 
 def test_a_check_by_hand_knows_the_secrets_of_the_service(world):
