@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define LISTEN_BACKLOG 32
+/* Who does not wait for a place finds one, if many come at once. */
+#define LISTEN_BACKLOG 256
 
 static bool make_address(const char *path, struct sockaddr_un *ret_address,
 			 struct ota_error *err)
