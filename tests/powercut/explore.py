@@ -309,7 +309,7 @@ class Explorer:
         for s in numbers:
             self.sums["syncs"] += 1
             way = self.way_to(s)
-            if self.is_missed(s):
+            if self.complaint_without(s):
                 self.sums.missed.add(way)
             else:
                 self.sums.unneeded.append(
@@ -321,8 +321,20 @@ class Explorer:
         return self.scenario.module, self.scenario.device, \
             re.sub(r"\b[0-9a-f]{16,}\b|\d+", "#", "\n".join(self.log[:s]))
 
-    def is_missed(self, s):
-        """First what costs no recovery."""
+    def notices(self):
+        """The first complaint about this otad, cheap checks first, or None."""
+        try:
+            self.record()
+        except (disk.Trouble, lab.Failure) as trouble:
+            self.place.stop(signal.SIGKILL)
+            return str(trouble).splitlines()[0]
+        return self.complaint_without(0)
+
+    def complaint_without(self, s):
+        """The first if sync s is left out (0: none); or None.
+
+        First what costs no recovery.
+        """
         suspects = {}
         for n in range(s, len(self.log) + 1):
             tellings = list(self.moments(self.notes, n))
@@ -330,8 +342,9 @@ class Explorer:
                 self.without(s, n, model, seed)
                 tree = self.disk.tree()
                 for told in tellings:
-                    if self.before(tree, told, n):
-                        return True
+                    bad = self.before(tree, told, n)
+                    if bad:
+                        return f"cut after {n}, {model} {seed}: {bad[0]}"
                     suspects.setdefault(self.judge.key(tree, told),
                                         (n, model, seed, told))
         for key, (n, model, seed, told) in suspects.items():
@@ -341,10 +354,11 @@ class Explorer:
             self.disk.tell("ignore", 0)
             self.disk.tell("save", CRASHED)
             self.sums["sync recoveries"] += 1
-            if self.recover(self.disk.tree(), told, self.scenario.good):
-                return True
+            bad = self.recover(self.disk.tree(), told, self.scenario.good)
+            if bad:
+                return f"recovered from {n}, {model} {seed}: {bad[0]}"
             self.recovered.add(key)
-        return False
+        return None
 
     def without(self, s, n, model, seed):
         """A cut behind operation n, as if the sync s had not been made."""

@@ -337,13 +337,13 @@ class Gateway:
         self.start()
         return mark
 
-    def wait(self, what, condition, deadline_s=DEADLINE_S):
+    def wait(self, what, condition):
         """Until `condition`, keeping otad running."""
-        end = time.monotonic() + deadline_s
+        end = time.monotonic() + DEADLINE_S
         while not condition():
             self.supervise()
             if time.monotonic() > end:
-                raise lab.Failure(f"not within {deadline_s} s: {what}")
+                raise lab.Failure(f"not within {DEADLINE_S} s: {what}")
             self.cloud.wait_a_moment()
 
     def reports(self, scenario, since):

@@ -26,7 +26,7 @@ class Told:
 
     def __init__(self, scenario, notes):
         self.job, self.states, self.ends, self.asked = None, [], [], 0
-        self.undoing, self.restarts = False, 0
+        self.undoing, self.confirmed, self.restarts = False, False, 0
         topic = scenario.topic("report")
         for _, line in notes:
             found = STATE_LINE.search(line)
@@ -42,6 +42,8 @@ class Told:
                     words[2] in ("done", "fail") and \
                     words[3] == scenario.new_version:
                 self.ends.append(words[2])
+            elif words == ["TOLD", topic, "version", scenario.new_version]:
+                self.confirmed = True
 
     def follow(self, first):
         """`first` was told before the power failed the last time."""
@@ -50,13 +52,15 @@ class Told:
         self.job = self.job or first.job
         self.asked = max(self.asked, first.asked)
         self.undoing |= first.undoing
+        self.confirmed |= first.confirmed
 
     @property
     def state(self):
         return self.states[-1] if self.states else None
 
     def key(self):
-        return self.state, bool(self.ends), self.asked, self.undoing
+        return (self.state, bool(self.ends), self.asked, self.undoing,
+                self.confirmed)
 
 
 def sha256(data):
@@ -248,7 +252,7 @@ class Judge:
         if self.is_old(target) and job["state"] in RANKS[5:7]:
             bad.append(f"{job['state']}, but the new version is not in place")
         if not self.is_old(target) and self.scenario.module == "default" and \
-                job["state"] in RANKS[:6]:
+                not (told.confirmed and job["state"] == "confirming"):
             bad += self.trial_is_marked(tree)
         return bad
 

@@ -1,0 +1,301 @@
+#!/usr/bin/python3
+"""Breaks otad in small ways; the explorer must notice each.
+
+    mutants.py BUILD-FOLDER [--jobs N] [--only NAME]...
+    mutants.py --check
+
+Each mutant is one source with one place changed, as a hurried hand would: a
+sync that is forgotten, two steps the wrong way round, something told before it
+is recorded. It is compiled and linked with the rest of BUILD-FOLDER, and its
+scenario is played and cut until somebody complains. --check only sees whether
+each mutant still applies. Exit status: 0, 1 or (not possible here) 77.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import disk
+import explore
+import gateway
+
+ROOT = gateway.ROOT
+CORE = "-Wl,--start-group"  # the libraries come behind it
+DEADLINE_S = 20  # some mutants wait for ever
+# What a gateway of gateway.py is made of.
+OTADS = ("otad", "tests/system/otad-1.0.1", "tests/system/otad-1.0.2")
+OTHERS = ("tests/system/version-that-aborts",
+          "tests/system/version-that-hangs")
+
+
+@dataclasses.dataclass
+class Mutant:
+    name: str
+    scenario: str
+    source: str
+    old: str
+    new: str
+
+    def apply(self):
+        """The broken source."""
+        text = (ROOT / self.source).read_text()
+        if text.count(self.old) != 1:
+            raise disk.Trouble(f"{self.name}: {self.source} has "
+                               f"{text.count(self.old)} times: {self.old}")
+        return text.replace(self.old, self.new)
+
+
+MUTANTS = [
+    Mutant("a state file is not synced", "config", "src/base/file.c",
+           """an empty file. */
+	if (fsync(fd) < 0)""", """an empty file. */
+	if (false)"""),
+    Mutant("a state file is renamed before it is written", "config",
+           "src/base/file.c",
+           "	filled = fill_tmp(fd, path, data, size, mode, err);\n",
+           """	if (renameat(place->dir_fd, tmp, place->dir_fd, place->name) < 0)
+		return ota_fail_errno(err, errno, "rename %s.tmp", path);
+	filled = fill_tmp(fd, path, data, size, mode, err);
+	close(fd);
+	return filled;
+"""),
+    Mutant("a state file's folder is not synced", "device",
+           "src/base/file.c",
+           "	return !durable || place_sync(&place, path, err);",
+           "	return true;"),
+    Mutant("a removal is not synced", "config", "src/base/file.c",
+           """may not have been synced. */
+	return place_sync(&place, path, err);""",
+           """may not have been synced. */
+	return true;"""),
+    Mutant("a rename is not synced", "binary", "src/base/file.c",
+           "	return place_sync(&target, to, err) &&\n",
+           "	return true || place_sync(&target, to, err) &&\n"),
+    Mutant("the backup is not synced", "binary-stuck", "src/base/file.c",
+           "	return place_clear(&place, tmp, err) && "
+           "place_sync(&place, to, err);",
+           "	return place_clear(&place, tmp, err);"),
+    Mutant("the copy of a backup is not synced", "self-first",
+           "src/install/target.c",
+           """	if (fsync(fd) < 0)
+		return ota_fail_errno(err, errno, "sync %s", path);""", ""),
+    Mutant("the staged file is not synced", "self", "src/install/stage.c",
+           "	if (fsync(fd) < 0)\n", "	if (false)\n"),
+    Mutant("the backup is on record before it is there", "binary-stuck",
+           "src/install/backup.c",
+           "	if (file_link(in->target.path, in->target.backup, &err))\n",
+           """	in->record = (struct record){
+		.form = BACKUP_FORM_LINKED,
+		.old = file_mark_of(&in->target.st),
+	};
+	install_record_write(in, &err);
+	if (file_link(in->target.path, in->target.backup, &err))
+"""),
+    Mutant("the swap comes before the trial marker", "self",
+           "src/install/self.c",
+           "	bool done = target_look(in, &err) && "
+           "begin_trial(in, &err);\n\n	if (done && !target_swap(in, &err)) {",
+           "	bool done = target_look(in, &err) && target_swap(in, &err);"
+           "\n\n	if (done && !begin_trial(in, &err)) {"),
+    Mutant("the trial marker goes before the trial is confirmed", "self",
+           "src/install/self.c",
+           "	in->awaits_online = true;\n",
+           "	in->awaits_online = true;\n"
+           "	(void)!trial_remove(in->env->state_dir, NULL);\n"),
+    Mutant("a state is told before it is recorded", "config",
+           "src/update/machine.c",
+           "	if (!runner_record(job, &err)) {",
+           """	updater_job_changed(job);
+	if (!runner_record(job, &err)) {"""),
+    Mutant("a state is recorded in memory alone", "device",
+           "src/update/machine.c",
+           "	if (!runner_record(job, &err)) {", "	if (false) {"),
+    Mutant("the way back is told before it is recorded", "binary-stuck",
+           "src/update/machine.c",
+           "	if (!runner_record(job, &err)) {",
+           """	bool undoing = job->undoing, recorded;
+
+	job->undoing = undoing && rule->action != start_undo;
+	recorded = runner_record(job, &err);
+	job->undoing = undoing;
+	if (!recorded) {"""),
+    Mutant("a job is forgotten before its end is told", "config",
+           "src/update/runner-end.c",
+           "	if (!job->told && !tell_the_end(job, &err)) {",
+           """	file_remove(path, &err);
+	if (!job->told && !tell_the_end(job, &err)) {"""),
+    Mutant("the end is not remembered", "device", "src/update/runner-end.c",
+           """	if (!module_record_save(record, &updater->store, offer->device,
+				offer->module, err) ||
+	    !add_to_history(job, err))""",
+           "	if (!add_to_history(job, err))"),
+    Mutant("the result is not reported", "config", "src/update/reporter.c",
+           """	if (!session_report(reporter->session, &report, err))
+		return false;
+	send_property(reporter, &report);
+	return true;""", "	return true;"),
+    Mutant("a report is kept lazily", "device-sick", "src/mqtt/outbox-file.c",
+           "	if (durable)\n", "	if (false)\n"),
+    Mutant("a report is kept in memory alone", "config", "src/mqtt/outbox.c",
+           "	if (entry->message_class != OUTBOX_RESULT ||\n",
+           "	if (true ||\n"),
+    Mutant("the history is not synced", "config", "src/update/history.c",
+           " == size && fdatasync(fd) == 0)", " == size)"),
+    Mutant("the download is on record before it is synced", "binary",
+           "src/fetch/download.c",
+           "	if (!sink_sync(fetch->sink, err))", "	if (false)"),
+    Mutant("the starts of a trial are not synced", "self-back",
+           "src/launch/judge.c",
+           """state_fd, name) == 0 &&
+	     fsync(state_fd) == 0;""", "state_fd, name) == 0;"),
+    Mutant("the old version that is back is not synced", "self-back",
+           "src/launch/judge.c",
+           "	bool ok = fd < 0 ? errno == ENOENT : fsync(fd) == 0;",
+           "	bool ok = fd >= 0 || errno == ENOENT;"),
+    Mutant("the trial marker goes before the old version is back",
+           "self-back", "src/launch/judge.c",
+           "	if (!restore(state_fd, marker, has_factory, &note) ||",
+           """	unlinkat(state_fd, "trial", 0);
+	if (!restore(state_fd, marker, has_factory, &note) ||"""),
+]
+
+
+# ---- making one ----
+
+def compile_broken(mutant, build, folder):
+    """The object of the broken source, and the name of the right one."""
+    commands = json.loads((build / "compile_commands.json").read_text())
+    place = pathlib.Path(mutant.source)
+    entry = next(e for e in commands
+                 if e["file"].endswith(mutant.source) and
+                 e["output"].startswith(("libotad-core", "otad-launch")))
+    words = iter(shlex.split(entry["command"]))
+    command = []
+    for word in words:
+        if word in ("-MQ", "-MF", "-o", "-c"):
+            next(words)
+        elif word != "-MD":
+            command.append(word)
+    broken = folder / place.name
+    broken.write_text(mutant.apply())
+    made = broken.with_suffix(".o")
+    subprocess.run([*command, "-iquote", str((ROOT / place).parent), "-w",
+                    "-o", str(made), "-c", str(broken)],
+                   cwd=entry["directory"], check=True)
+    return made, entry["output"]
+
+
+def link(build, target, folder, made, right):
+    """`target` with the broken object instead of the right one."""
+    told = subprocess.run(["ninja", "-t", "commands", "-s", target],
+                          cwd=build, check=True, capture_output=True,
+                          text=True).stdout
+    words = shlex.split(told)
+    words[words.index("-o") + 1] = str(folder / target)
+    if right in words:
+        words[words.index(right)] = str(made)
+    else:  # before the library, which is asked for what is still missing
+        words.insert(words.index(CORE), str(made))
+    subprocess.run(words, cwd=build, check=True)
+
+
+def make(mutant, build, folder):
+    """A build folder that has it."""
+    (folder / "tests/system").mkdir(parents=True)
+    made, right = compile_broken(mutant, build, folder)
+    of_launch = right.startswith("otad-launch")
+    for target in (*OTADS, "otad-launch", *OTHERS):
+        if target not in OTHERS and of_launch == (target == "otad-launch"):
+            link(build, target, folder, made, right)
+        else:
+            (folder / target).symlink_to(build / target)
+
+
+# ---- trying it ----
+
+def try_out(mutant, options):
+    """What was noticed of it, or None."""
+    disk.hide_mounts()
+    gateway.DEADLINE_S = DEADLINE_S
+    folder = pathlib.Path(tempfile.mkdtemp(dir=options.folder))
+    build = folder / "build"
+    build.mkdir()
+    make(mutant, options.build, build)
+    place = gateway.Gateway(options.powercut, build, folder)
+    try:
+        place.disk.tell("save", explore.EMPTY)
+        known = {s.name: s for s in gateway.scenarios(build, folder)}
+        options.folder = folder
+        return explore.Explorer(place, known[mutant.scenario],
+                                options).notices()
+    finally:
+        if place.process and place.process.poll() is None:
+            place.stop(signal.SIGKILL)
+        place.close()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("build", type=pathlib.Path, nargs="?")
+    parser.add_argument("--only", action="append", metavar="NAME")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--jobs", type=int, default=4)
+    options = parser.parse_args()
+    if not options.build and not options.check:
+        parser.error("BUILD-FOLDER is missing")
+    return options
+
+
+def check():
+    for mutant in MUTANTS:
+        mutant.apply()
+    print(f"{len(MUTANTS)} mutants apply")
+    return 0
+
+
+def main():
+    options = arguments()
+    if options.check:
+        return check()
+    options.build = options.build.resolve()
+    options.powercut = options.build / "tests/powercut/powercut"
+    reason = disk.why_not(options.powercut)
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    options.sample, options.seed = None, 0
+    options.folder = pathlib.Path(tempfile.mkdtemp(prefix="otad-powercut-"))
+    wanted = [m for m in MUTANTS
+              if not options.only or m.name in options.only]
+    begun, missed = time.monotonic(), 0
+    try:
+        with concurrent.futures.ProcessPoolExecutor(
+                options.jobs, multiprocessing.get_context("spawn"),
+                max_tasks_per_child=1) as pool:
+            tries = [pool.submit(try_out, m, options) for m in wanted]
+            for mutant, result in zip(wanted, tries):
+                found = result.result()
+                missed += not found
+                print(f"{'noticed' if found else 'NOT NOTICED'}: "
+                      f"{mutant.name} ({mutant.scenario}): {found}",
+                      flush=True)
+    finally:
+        shutil.rmtree(options.folder, ignore_errors=True)
+    print(f"\n{len(wanted)} mutants, {missed} not noticed, "
+          f"{time.monotonic() - begun:.0f} s")
+    return 1 if missed or not wanted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
