@@ -50,6 +50,14 @@ static bool place_open(struct place *place, const char *path,
 	return true;
 }
 
+static int place_take_fd(struct place *place)
+{
+	int fd = place->dir_fd;
+
+	place->dir_fd = -1;
+	return fd;
+}
+
 static bool place_sync(const struct place *place, const char *path,
 		       struct ota_error *err)
 {
@@ -207,24 +215,40 @@ static bool fill_tmp(int fd, const char *path, const void *data, size_t size,
 	/* Not by open(2): the umask has no say. */
 	if (fchmod(fd, mode) < 0)
 		return ota_fail_errno(err, errno, "set the mode of %s", path);
+	return true;
+}
+
+static bool sync_tmp(int fd, const char *path, struct ota_error *err)
+{
 	/* Else the new name may come to stand for an empty file. */
 	if (fsync(fd) < 0)
 		return ota_fail_errno(err, errno, "sync %s", path);
 	return true;
 }
 
+static int create_tmp(const struct place *place, const char *tmp,
+		      const char *path, struct ota_error *err)
+{
+	int fd = openat(place->dir_fd, tmp,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+
+	if (fd < 0)
+		ota_fail_errno(err, errno, "create %s.tmp", path);
+	return fd;
+}
+
 static bool write_place(const struct place *place, const char *tmp,
 			const char *path, const void *data, size_t size,
 			mode_t mode, struct ota_error *err)
 {
+	int fd = create_tmp(place, tmp, path, err);
 	bool filled;
-	int fd;
 
-	fd = openat(place->dir_fd, tmp,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return ota_fail_errno(err, errno, "create %s.tmp", path);
-	filled = fill_tmp(fd, path, data, size, mode, err);
+		return false;
+	filled = fill_tmp(fd, path, data, size, mode, err) &&
+		 sync_tmp(fd, path, err);
 	/* Some file systems tell only now that there was no room. */
 	if (close(fd) < 0 && errno != EINTR && filled)
 		filled = ota_fail_errno(err, errno, "close %s.tmp", path);
@@ -261,6 +285,65 @@ bool file_write_lazy(const char *path, const void *data, size_t size,
 		     mode_t mode, struct ota_error *err)
 {
 	return replace(path, data, size, mode, false, err);
+}
+
+int file_draft(const char *path, const void *data, size_t size, mode_t mode,
+	       struct ota_error *err)
+{
+	OTA_CLEANUP(place_done) struct place place = { .dir_fd = -1 };
+	char tmp[NAME_MAX + 1];
+	int fd;
+
+	if (!place_open(&place, path, err) ||
+	    !place_tmp_name(&place, tmp, sizeof(tmp), err) ||
+	    !place_clear(&place, tmp, err))
+		return -1;
+	fd = create_tmp(&place, tmp, path, err);
+	if (fd < 0 || fill_tmp(fd, path, data, size, mode, err))
+		return fd;
+	close(fd);
+	unlinkat(place.dir_fd, tmp, 0);
+	return -1;
+}
+
+int file_draft_adopt(const char *path, struct ota_error *err)
+{
+	OTA_CLEANUP(place_done) struct place place = { .dir_fd = -1 };
+	char tmp[NAME_MAX + 1];
+
+	if (!place_open(&place, path, err) ||
+	    !place_tmp_name(&place, tmp, sizeof(tmp), err))
+		return -1;
+	if (renameat(place.dir_fd, tmp, place.dir_fd, place.name) < 0) {
+		ota_fail_errno(err, errno, "rename %s.tmp", path);
+		unlinkat(place.dir_fd, tmp, 0);
+		return -1;
+	}
+	return place_take_fd(&place);
+}
+
+void file_draft_drop(const char *path)
+{
+	OTA_CLEANUP(place_done) struct place place = { .dir_fd = -1 };
+	char tmp[NAME_MAX + 1];
+
+	/* What is left of it is what a power cut leaves, too. */
+	if (place_open(&place, path, NULL) &&
+	    place_tmp_name(&place, tmp, sizeof(tmp), NULL))
+		unlinkat(place.dir_fd, tmp, 0);
+}
+
+int file_unlink(const char *path, struct ota_error *err)
+{
+	OTA_CLEANUP(place_done) struct place place = { .dir_fd = -1 };
+
+	if (!place_open(&place, path, err))
+		return -1;
+	if (unlinkat(place.dir_fd, place.name, 0) < 0 && errno != ENOENT) {
+		ota_fail_errno(err, errno, "remove %s", path);
+		return -1;
+	}
+	return place_take_fd(&place);
 }
 
 static bool same_directory(const struct place *a, const struct place *b)

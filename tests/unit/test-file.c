@@ -274,6 +274,60 @@ static void a_lazy_write_syncs_the_content_but_not_the_name(void **state)
 	assert_int_equal(mode_of("a"), 0640);
 }
 
+static void a_draft_is_synced_by_others_and_then_adopted(void **state)
+{
+	int fd, dir_fd;
+
+	put("a", "old");
+	put("a.tmp", "left over");
+	fd = file_draft("a", "new", 3, 0640, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+	holds("a", "old");
+	dir_fd = file_draft_adopt("a", NULL);
+	assert_true(dir_fd >= 0);
+	close(dir_fd);
+	holds("a", "new");
+	assert_int_equal(mode_of("a"), 0640);
+	assert_string_equal(disk.calls, "r");
+}
+
+static void a_draft_that_is_dropped_changes_nothing(void **state)
+{
+	int fd;
+
+	put("a", "old");
+	fd = file_draft("a", "new", 3, 0640, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+	file_draft_drop("a");
+	holds("a", "old");
+	assert_false(is_there("a.tmp"));
+	assert_int_equal(file_draft_adopt("a", NULL), -1);
+	holds("a", "old");
+}
+
+static void a_draft_without_a_folder_is_an_error(void **state)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	assert_int_equal(file_draft("nowhere/a", "new", 3, 0640, &err), -1);
+	assert_int_equal(err.sys_errno, ENOENT);
+}
+
+static void an_unlinked_file_is_gone_and_may_be_so_already(void **state)
+{
+	put("a", "old");
+	for (unsigned i = 0; i < 2; i++) {
+		int dir_fd = file_unlink("a", NULL);
+
+		assert_true(dir_fd >= 0);
+		close(dir_fd);
+		assert_false(is_there("a"));
+	}
+	assert_string_equal(disk.calls, "");
+}
+
 static void what_an_interrupted_write_left_is_replaced(void **state)
 {
 	put("a.tmp", "half of something longer");
@@ -791,6 +845,10 @@ int main(void)
 		IN_FOLDER(a_write_replaces_content_and_mode),
 		IN_FOLDER(a_write_is_synced_before_and_after_the_rename),
 		IN_FOLDER(a_lazy_write_syncs_the_content_but_not_the_name),
+		IN_FOLDER(a_draft_is_synced_by_others_and_then_adopted),
+		IN_FOLDER(a_draft_that_is_dropped_changes_nothing),
+		IN_FOLDER(a_draft_without_a_folder_is_an_error),
+		IN_FOLDER(an_unlinked_file_is_gone_and_may_be_so_already),
 		IN_FOLDER(what_an_interrupted_write_left_is_replaced),
 		IN_FOLDER(a_link_planted_as_the_tmp_is_not_written_through),
 		IN_FOLDER(a_link_is_replaced_not_followed),

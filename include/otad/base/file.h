@@ -39,6 +39,21 @@ bool file_write(const char *path, const void *data, size_t size, mode_t mode,
 bool file_write_lazy(const char *path, const void *data, size_t size,
 		     mode_t mode, struct ota_error *err) OTA_MUST_CHECK;
 
+/*
+ * file_write() in steps, for who has the syncs done by sync.h. file_draft()
+ * writes `path`.tmp and returns its descriptor; once that is synced,
+ * file_draft_adopt() renames it to `path` and returns a descriptor of the
+ * directory, with the sync of which `path` is durable. file_draft_drop() gives
+ * up in between. Descriptors are the caller's to close; -1 with `err`: failed,
+ * and `path`.tmp is gone.
+ */
+int file_draft(const char *path, const void *data, size_t size, mode_t mode,
+	       struct ota_error *err) OTA_MUST_CHECK;
+int file_draft_adopt(const char *path, struct ota_error *err) OTA_MUST_CHECK;
+void file_draft_drop(const char *path);
+/* file_remove() likewise: durable with the sync of what it returns. */
+int file_unlink(const char *path, struct ota_error *err) OTA_MUST_CHECK;
+
 /* rename(2), then a sync of `to`'s directory (and of `from`'s if another). */
 bool file_rename(const char *from, const char *to, struct ota_error *err)
 	OTA_MUST_CHECK;

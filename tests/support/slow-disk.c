@@ -1,0 +1,92 @@
+#include "slow-disk.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_HELD 16
+
+struct slow_disk slow_disk;
+
+static struct {
+	long context;
+	struct iocb order;
+} held[MAX_HELD];
+static unsigned n_held;
+
+typedef long (*syscall_fn)(long number, ...);
+
+static syscall_fn the_real_one(void)
+{
+	static syscall_fn real;
+
+	if (!real)
+		real = (syscall_fn)dlsym(RTLD_NEXT, "syscall");
+	return real;
+}
+
+static long submit(long context, struct iocb *order)
+{
+	slow_disk.orders++;
+	if (slow_disk.holds && n_held < MAX_HELD) {
+		held[n_held].context = context;
+		held[n_held].order = *order;
+		/* As the kernel, which keeps the file, whatever we close. */
+		held[n_held++].order.aio_fildes =
+			(uint32_t)dup((int)order->aio_fildes);
+		return 1;
+	}
+	return the_real_one()(SYS_io_submit, context, 1L, &order);
+}
+
+static long spoil(long count, struct io_event *event)
+{
+	if (count == 1 && slow_disk.failure &&
+	    slow_disk.orders >= slow_disk.fails_from)
+		event->res = -slow_disk.failure;
+	return count;
+}
+
+long syscall(long number, ...)
+{
+	long a[6], result;
+	va_list list;
+
+	va_start(list, number);
+	for (size_t i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (slow_disk.refuses &&
+	    (number == SYS_io_setup || number == SYS_io_submit)) {
+		errno = ENOSYS;
+		return -1;
+	}
+	if (number == SYS_io_submit)
+		return submit(a[0], *(struct iocb **)a[2]);
+	result = the_real_one()(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return number == SYS_io_getevents ?
+		       spoil(result, (struct io_event *)a[3]) :
+		       result;
+}
+
+void slow_disk_go_on(void)
+{
+	slow_disk.holds = false;
+	for (unsigned i = 0; i < n_held; i++) {
+		slow_disk.orders--;
+		(void)submit(held[i].context, &held[i].order);
+		close((int)held[i].order.aio_fildes);
+	}
+	n_held = 0;
+}
+
+void slow_disk_reset(void)
+{
+	slow_disk_go_on();
+	slow_disk = (struct slow_disk){ 0 };
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+/*
+ * A kernel that syncs at a time of the test's choosing, fails to, or will not
+ * do it for us at all: syscall(2) as src/base/sync.c calls it.
+ */
+
+#include <stdbool.h>
+
+struct slow_disk {
+	bool refuses; /* orders; whoever wants a sync has to wait for it */
+	bool holds;   /* orders back until slow_disk_go_on() */
+	int failure;  /* errno of orders that end from now on, 0: none */
+	unsigned fails_from; /* only from this order on; 0: all */
+	unsigned orders;
+};
+
+extern struct slow_disk slow_disk;
+
+void slow_disk_reset(void);
+void slow_disk_go_on(void);
