@@ -7,6 +7,7 @@
 #include "otad/base/loop.h"
 
 #include "job.h"
+#include "runner.h"
 #include "session.h"
 
 /* protocols.md, section 1.6: at most one download report a second. */
@@ -128,11 +129,10 @@ static void send_property(struct reporter *reporter, const struct report *report
 }
 
 static void tell_download(struct reporter *reporter, struct job *job,
-			  const char *version, unsigned percent)
+			  const char *version, unsigned percent, bool begins)
 {
 	struct report report =
 		make_report(reporter, job, JOB_STATE_DOWNLOADING, version);
-	bool begins = job->told_percent < 0;
 
 	report.progress_percent = percent;
 	job->told_percent = (int)percent;
@@ -152,26 +152,29 @@ static unsigned last_percent(const struct reporter *reporter)
 		       DOWNLOAD_LAST_PERCENT;
 }
 
-bool reporter_progress(struct reporter *reporter, struct job *job,
+void reporter_progress(struct reporter *reporter, struct job *job,
 		       const char *version, unsigned step_percent)
 {
+	bool begins = job->told_percent < 0;
 	unsigned step, last;
 
 	if (!reporter->session || job->state != JOB_STATE_DOWNLOADING)
-		return false;
+		return;
 	last = last_percent(reporter);
 	step = job->download_percent / step_percent * step_percent;
 	if (step > last)
 		step = last;
 	if (job->told_percent >= (int)step)
-		return false;
-	if (job->told_percent >= 0 &&
+		return;
+	if (!begins &&
 	    loop_now_ms(reporter->loop) - job->told_ms < PROGRESS_GAP_MS)
-		return false;
+		return;
 	if (!session_is_free(reporter->session))
-		return false;
-	tell_download(reporter, job, version, step);
-	return true;
+		return;
+	/* First, lest after a crash a lower number is told than before. */
+	job->told_percent = (int)step;
+	runner_record_progress(job);
+	tell_download(reporter, job, version, step, begins);
 }
 
 static void tell_last_download(struct reporter *reporter, struct job *job,
@@ -180,7 +183,7 @@ static void tell_last_download(struct reporter *reporter, struct job *job,
 	unsigned last = last_percent(reporter);
 
 	if (job->told_percent >= 0 && job->told_percent < (int)last)
-		tell_download(reporter, job, version, last);
+		tell_download(reporter, job, version, last, false);
 }
 
 void reporter_state(struct reporter *reporter, struct job *job,
@@ -195,7 +198,7 @@ void reporter_state(struct reporter *reporter, struct job *job,
 	if (job->state == JOB_STATE_DOWNLOADING) {
 		if (job->told_percent < 0)
 			tell_download(reporter, job, version,
-				      job->download_percent);
+				      job->download_percent, true);
 		return;
 	}
 	if (job->state == JOB_STATE_VERIFYING)

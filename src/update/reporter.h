@@ -25,8 +25,8 @@ void reporter_use(struct reporter *reporter, struct session *session);
 /* `version`: what runs now. */
 void reporter_state(struct reporter *reporter, struct job *job,
 		    const char *version);
-/* True when something was told: worth remembering over a restart. */
-bool reporter_progress(struct reporter *reporter, struct job *job,
+/* What is told is in the job's file before. */
+void reporter_progress(struct reporter *reporter, struct job *job,
 		       const char *version, unsigned step_percent);
 /* The end of a job: durable when it returns true. */
 bool reporter_result(struct reporter *reporter, const struct job *job,

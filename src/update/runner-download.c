@@ -51,8 +51,8 @@ static void on_artifact_progress(void *user_data,
 	    job->download_percent < (unsigned)job->told_percent)
 		return;
 	job_raise_percent(job);
-	if (is_worth_showing(job) && updater_job_progress(job))
-		runner_record_progress(job);
+	if (is_worth_showing(job))
+		updater_job_progress(job);
 }
 
 static void on_artifact_fetched(void *user_data, const struct ota_error *err)

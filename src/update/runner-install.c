@@ -24,7 +24,7 @@ static void on_step_progress(struct installation *installation,
 	if (job->install_percent == percent)
 		return;
 	job->install_percent = percent;
-	(void)updater_job_progress(job);
+	updater_job_progress(job);
 }
 
 bool runner_need_installation(struct job *job, struct ota_error *err)

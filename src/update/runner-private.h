@@ -15,8 +15,6 @@ struct job;
 /* The job's file. Owned, NULL: out of memory. */
 char *runner_job_path(const struct job *job) OTA_MUST_CHECK;
 struct log_context job_log_context(const struct job *job);
-/* Only what the cloud was told of a download: a power cut may forget it. */
-void runner_record_progress(struct job *job);
 
 /* Devices of one kind are offered the same: each counts until it is staged. */
 bool runner_shares_artifact(const struct job *job);

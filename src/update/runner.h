@@ -36,6 +36,8 @@ void end_job(struct job *job); /* result told, remembered, job forgotten */
 
 /* The job's file, durably. */
 bool runner_record(struct job *job, struct ota_error *err) OTA_MUST_CHECK;
+/* Only what the cloud is told of a download: a power cut may forget it. */
+void runner_record_progress(struct job *job);
 /* A job that was not recorded after all, for its file may be there. */
 void runner_forget(const struct job *job);
 /* Is there a version to go back to? not-found when there is none. */

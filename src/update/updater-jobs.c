@@ -353,12 +353,9 @@ void updater_job_waits(struct job *job, const char *reason)
 		tell_listeners(job);
 }
 
-bool updater_job_progress(struct job *job)
+void updater_job_progress(struct job *job)
 {
-	bool told = reporter_progress(
-		job->updater->reporter, job, running(job),
-		job->updater->config->update.progress_step_percent);
-
+	reporter_progress(job->updater->reporter, job, running(job),
+			  job->updater->config->update.progress_step_percent);
 	tell_listeners(job);
-	return told;
 }

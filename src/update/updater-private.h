@@ -116,8 +116,7 @@ bool updater_load_jobs(struct updater *updater, struct ota_error *err)
 void updater_job_changed(struct job *job);
 /* Not yet, for `reason` (borrowed for good): who watches learns of a new one. */
 void updater_job_waits(struct job *job, const char *reason);
-/* True when the cloud was told. */
-bool updater_job_progress(struct job *job);
+void updater_job_progress(struct job *job);
 void updater_job_view(const struct job *job, struct job_view *ret);
 
 /* updater-turns.c: which job goes on now; many of them, a few at a time */
