@@ -136,10 +136,6 @@ static void try_again(struct fetch *fetch, const struct ota_error *why,
 		download_fail(fetch, &err);
 		return;
 	}
-	if (bytes > fetch->record.bytes && !download_record(fetch, &err)) {
-		download_fail(fetch, &err);
-		return;
-	}
 	if (bytes > fetch->furthest_bytes)
 		fetch->furthest_bytes = bytes;
 	delay_ms = retry_delay_ms(&fetch->retry, fetch->limits, retry_after_ms,
@@ -148,6 +144,8 @@ static void try_again(struct fetch *fetch, const struct ota_error *why,
 		  fetch->retry.attempts + 1, (unsigned long long)delay_ms);
 	fetch->phase = FETCH_WAITING;
 	loop_timer_set(fetch->wait, delay_ms);
+	if (!download_save_some(fetch, &err))
+		download_fail(fetch, &err);
 }
 
 /* What we have is of no use: 416, another start, another file. */
@@ -228,13 +226,6 @@ static bool refuse_excess(struct fetch *fetch)
 			(unsigned long long)end);
 }
 
-static uint64_t record_every(const struct fetch *fetch)
-{
-	return sink_bytes(fetch->sink) <= fetch->limits->record_max_bytes
-		       ? fetch->limits->record_first_bytes
-		       : fetch->limits->record_max_bytes;
-}
-
 static bool on_body(const void *data, size_t size, void *user_data)
 {
 	struct fetch *fetch = user_data;
@@ -250,11 +241,10 @@ static bool on_body(const void *data, size_t size, void *user_data)
 	fetch->failure_is_final = true;
 	if (!sink_append(fetch->sink, data, size, &heavy, &fetch->failure))
 		return false;
-	if (at + size - fetch->record.bytes >= record_every(fetch)) {
-		if (!download_record(fetch, &fetch->failure))
-			return false;
-		heavy = true;
-	}
+	if (!download_save_some(fetch, &fetch->failure))
+		return false;
+	if (download_is_ahead(fetch))
+		transfer_hold(fetch->transfer);
 	if (heavy)
 		transfer_yield(fetch->transfer);
 	return true;

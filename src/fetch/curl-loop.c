@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "otad/base/loop.h"
+#include "otad/base/sync.h"
 #include "otad/fetch/fetch.h"
 
 /* Idle connections kept: windows of a few downloads at a time use them. */
@@ -30,6 +31,7 @@ const struct fetch_limits fetch_default_limits = {
 struct fetcher {
 	struct loop *loop;
 	struct fetch_limits limits;
+	struct syncer *syncer;
 	CURLM *multi;
 	struct loop_source *timer;
 	unsigned running;
@@ -39,6 +41,11 @@ struct fetcher {
 struct loop *fetcher_loop(const struct fetcher *fetcher)
 {
 	return fetcher->loop;
+}
+
+struct syncer *fetcher_syncer(const struct fetcher *fetcher)
+{
+	return fetcher->syncer;
 }
 
 const struct fetch_limits *fetcher_limits(const struct fetcher *fetcher)
@@ -162,6 +169,9 @@ struct fetcher *fetcher_new_with_limits(struct loop *loop,
 	}
 	fetcher->loop = loop;
 	fetcher->limits = *limits;
+	fetcher->syncer = syncer_new(loop, err);
+	if (!fetcher->syncer)
+		return fetcher_free(fetcher);
 	fetcher->multi = curl_multi_init();
 	if (!fetcher->multi) {
 		ota_fail_memory(err, "starting downloads");
@@ -192,6 +202,7 @@ struct fetcher *fetcher_free(struct fetcher *fetcher)
 	if (fetcher->multi)
 		curl_multi_cleanup(fetcher->multi);
 	loop_source_free(fetcher->timer);
+	syncer_free(fetcher->syncer);
 	free(fetcher);
 	curl_global_cleanup();
 	return NULL;

@@ -14,6 +14,7 @@
 struct fetch_limits;
 struct fetcher;
 struct loop;
+struct syncer;
 
 struct curl_task;
 typedef void (*curl_task_fn)(struct curl_task *task, CURLcode code,
@@ -41,6 +42,7 @@ bool fetcher_start(struct fetcher *fetcher, struct curl_task *task,
 void fetcher_stop(struct fetcher *fetcher, struct curl_task *task);
 
 struct loop *fetcher_loop(const struct fetcher *fetcher);
+struct syncer *fetcher_syncer(const struct fetcher *fetcher);
 const struct fetch_limits *fetcher_limits(const struct fetcher *fetcher);
 unsigned fetcher_running(const struct fetcher *fetcher);
 

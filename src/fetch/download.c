@@ -14,18 +14,6 @@
 #include "otad/base/loop.h"
 #include "otad/model/offer.h"
 
-bool download_record(struct fetch *fetch, struct ota_error *err)
-{
-	uint64_t bytes = sink_bytes(fetch->sink);
-
-	if (!sink_sync(fetch->sink, err))
-		return false;
-	fetch->record.bytes = bytes;
-	fetch->record.size_bytes = fetch->total_bytes;
-	fetch->recorded_ms = loop_now_ms(fetch->loop);
-	return record_write(fetch->record_path, &fetch->record, err);
-}
-
 /* FILE without a record is a complete one: none may ever be seen too early. */
 static bool record_nothing(struct fetch *fetch, struct ota_error *err)
 {
@@ -38,6 +26,7 @@ static bool record_nothing(struct fetch *fetch, struct ota_error *err)
 
 bool download_restart(struct fetch *fetch, struct ota_error *err)
 {
+	save_stop(fetch);
 	fetch->total_bytes = fetch->announced_bytes;
 	if (!record_nothing(fetch, err) || !sink_restart(fetch->sink, err))
 		return false;
@@ -54,27 +43,22 @@ static void stop_work(struct fetch *fetch)
 	fetch->tick = loop_source_free(fetch->tick);
 }
 
+static bool has_unsaved(const struct fetch *fetch)
+{
+	return sink_bytes(fetch->sink) > fetch->record.bytes;
+}
+
 /* What was received since the last record is worth keeping. */
 static void keep(struct fetch *fetch)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 
+	save_stop(fetch);
 	if (fetch->phase == FETCH_RECOVERING || fetch->phase == FETCH_OVER ||
-	    !fetch->sink || sink_bytes(fetch->sink) <= fetch->record.bytes)
+	    !fetch->sink || !has_unsaved(fetch))
 		return;
 	/* When the disk refuses, the record stays behind, and stays true. */
-	(void)!download_record(fetch, &err);
-}
-
-void download_fail(struct fetch *fetch, const struct ota_error *err)
-{
-	struct ota_error copy = *err;
-
-	stop_work(fetch);
-	keep(fetch);
-	fetch->phase = FETCH_OVER;
-	fetch->sink = sink_free(fetch->sink);
-	fetch->observer.done(fetch, &copy, fetch->user_data);
+	(void)!save_now(fetch, &err);
 }
 
 /* False when the observer freed the fetch. */
@@ -97,22 +81,94 @@ static bool tell_progress(struct fetch *fetch)
 	return !gone;
 }
 
+static void end(struct fetch *fetch)
+{
+	struct ota_error err = fetch->end;
+	bool failed = err.kind != OTA_ERROR_NONE;
+
+	save_stop(fetch);
+	fetch->phase = FETCH_OVER;
+	if (!failed && !tell_progress(fetch))
+		return;
+	fetch->sink = sink_free(fetch->sink);
+	fetch->observer.done(fetch, failed ? &err : NULL, fetch->user_data);
+}
+
+/* To the last byte; sink_append() leaves some until they are worth a write. */
+static bool save_all(struct fetch *fetch, struct ota_error *err)
+{
+	return sink_flush(fetch->sink, err) && save_begin(fetch, err);
+}
+
+void download_fail(struct fetch *fetch, const struct ota_error *err)
+{
+	bool was_ending = fetch->phase == FETCH_ENDING;
+	bool keeps = fetch->phase != FETCH_RECOVERING && has_unsaved(fetch);
+	struct ota_error ignored = OTA_ERROR_INIT;
+
+	if (!was_ending || fetch->end.kind == OTA_ERROR_NONE)
+		fetch->end = *err;
+	stop_work(fetch);
+	fetch->phase = FETCH_ENDING;
+	/* When the disk refuses, the record stays behind, and stays true. */
+	if (was_ending || !keeps ||
+	    (fetch->saving == SAVING_NOTHING &&
+	     !save_all(fetch, &ignored)))
+		end(fetch);
+}
+
 void download_finish(struct fetch *fetch)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 
 	stop_work(fetch);
-	/* The last sync is the directory's: FILE keeps its name, too. */
-	if (!sink_finish(fetch->sink, &err) ||
-	    !file_remove(fetch->record_path, &err)) {
+	save_stop(fetch);
+	fetch->phase = FETCH_ENDING;
+	ota_error_clear(&fetch->end);
+	if (!save_complete(fetch, &err))
 		download_fail(fetch, &err);
+}
+
+static uint64_t save_every(const struct fetch *fetch)
+{
+	return sink_bytes(fetch->sink) <= fetch->limits->record_max_bytes
+		       ? fetch->limits->record_first_bytes
+		       : fetch->limits->record_max_bytes;
+}
+
+bool download_save_some(struct fetch *fetch, struct ota_error *err)
+{
+	uint64_t written = sink_written_bytes(fetch->sink);
+
+	if (fetch->saving != SAVING_NOTHING || !has_unsaved(fetch))
+		return true;
+	if (fetch->phase != FETCH_ASKING)
+		return save_all(fetch, err);
+	return written - fetch->record.bytes < save_every(fetch) ||
+	       save_begin(fetch, err);
+}
+
+bool download_is_ahead(const struct fetch *fetch)
+{
+	uint64_t unsaved = sink_bytes(fetch->sink) - fetch->record.bytes;
+
+	return fetch->saving != SAVING_NOTHING &&
+	       unsaved >= 2 * save_every(fetch);
+}
+
+void download_saved(struct fetch *fetch)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	if (fetch->phase == FETCH_ENDING) {
+		if (fetch->end.kind == OTA_ERROR_NONE || !has_unsaved(fetch) ||
+		    !save_all(fetch, &err))
+			end(fetch);
 		return;
 	}
-	fetch->phase = FETCH_OVER;
-	if (!tell_progress(fetch))
-		return;
-	fetch->sink = sink_free(fetch->sink);
-	fetch->observer.done(fetch, NULL, fetch->user_data);
+	transfer_go_on(fetch->transfer);
+	if (!download_save_some(fetch, &err))
+		download_fail(fetch, &err);
 }
 
 static void on_recover(struct loop_source *source, void *user_data)
@@ -170,9 +226,9 @@ static void on_tick(struct loop_source *source, void *user_data)
 	if (fetch->phase != FETCH_ASKING)
 		return; /* attempt_begin() arms it again */
 	loop_timer_set(source, fetch->limits->progress_ms);
-	if (age_ms >= fetch->limits->record_ms &&
-	    sink_bytes(fetch->sink) > fetch->record.bytes &&
-	    !download_record(fetch, &err)) {
+	if (age_ms >= fetch->limits->record_ms && has_unsaved(fetch) &&
+	    fetch->saving == SAVING_NOTHING &&
+	    !save_all(fetch, &err)) {
 		download_fail(fetch, &err);
 		return;
 	}

@@ -15,7 +15,16 @@ enum fetch_phase {
 	FETCH_RECOVERING, /* reading back what an earlier run left */
 	FETCH_ASKING,	  /* a transfer runs */
 	FETCH_WAITING,	  /* for the next attempt */
+	FETCH_ENDING,	  /* what there is becomes durable */
 	FETCH_OVER,	  /* `done` was called */
+};
+
+/* What is being synced. */
+enum fetch_saving {
+	SAVING_NOTHING,
+	SAVING_BYTES,  /* FILE, ... */
+	SAVING_RECORD, /* ... the record that tells of it, ... */
+	SAVING_NAME,   /* ... and that the directory has it, or has it no more */
 };
 
 struct fetch {
@@ -30,6 +39,10 @@ struct fetch {
 	char *record_path;
 	struct record record; /* as it stands on the disk, but for the url */
 	struct sink *sink;
+	enum fetch_saving saving;
+	struct sync *sync;     /* of that */
+	uint64_t saving_bytes; /* of FILE */
+	struct ota_error end; /* while ending: why, or OTA_ERROR_NONE */
 	struct transfer *transfer;
 	struct loop_source *recover; /* one slice a turn */
 	struct loop_source *wait;    /* until the next attempt */
@@ -63,10 +76,29 @@ struct fetch {
 
 /* Empties FILE and begins a new pass. The record says so first. */
 bool download_restart(struct fetch *fetch, struct ota_error *err) OTA_MUST_CHECK;
-/* Syncs FILE, then notes in the record how far it got. */
-bool download_record(struct fetch *fetch, struct ota_error *err) OTA_MUST_CHECK;
+/* Begins to save what should not be lost any more, if there is so much. */
+bool download_save_some(struct fetch *fetch, struct ota_error *err)
+	OTA_MUST_CHECK;
+/* Of a disk that is slow: a crash must not cost much more for that. */
+bool download_is_ahead(const struct fetch *fetch);
 void download_fail(struct fetch *fetch, const struct ota_error *err);
 void download_finish(struct fetch *fetch);
+
+/* save.c: how far it got becomes durable, while it goes on */
+
+/*
+ * Begins to sync what was written of FILE, and then the record that tells of
+ * it; not while that is under way. Ends in download_saved() or download_fail().
+ */
+bool save_begin(struct fetch *fetch, struct ota_error *err) OTA_MUST_CHECK;
+/* FILE is complete: it is synced, then the record goes, for good. */
+bool save_complete(struct fetch *fetch, struct ota_error *err) OTA_MUST_CHECK;
+/* What is under way is of no use any more. */
+void save_stop(struct fetch *fetch);
+/* Writes the rest, too, and waits for it all. */
+bool save_now(struct fetch *fetch, struct ota_error *err) OTA_MUST_CHECK;
+/* Of either of the first two. May free `fetch`. */
+void download_saved(struct fetch *fetch);
 
 /* attempt.c */
 

@@ -104,14 +104,13 @@ bool record_read(const char *record_path, struct record *ret_record)
 	return true;
 }
 
-bool record_write(const char *record_path, const struct record *record,
-		  struct ota_error *err)
+/* Owned, or NULL: out of memory. */
+static struct json_object *to_json(const struct record *record)
 {
 	OTA_CLEANUP(json_freep) struct json_object *json = json_new_object();
 	int64_t size = record->size_bytes == OFFER_SIZE_UNKNOWN ?
 			       -1 :
 			       (int64_t)record->size_bytes;
-	const char *text = NULL;
 
 	if (json && json_add_int(json, "format", RECORD_FORMAT) &&
 	    json_add_string(json, "identity", record->identity) &&
@@ -119,8 +118,30 @@ bool record_write(const char *record_path, const struct record *record,
 	    json_add_string(json, "validator", record->validator) &&
 	    json_add_int(json, "size", size) &&
 	    json_add_int(json, "bytes", (int64_t)record->bytes))
-		text = json_text(json);
+		return OTA_TAKE(json);
+	return NULL;
+}
+
+bool record_write(const char *record_path, const struct record *record,
+		  struct ota_error *err)
+{
+	OTA_CLEANUP(json_freep) struct json_object *json = to_json(record);
+	const char *text = json ? json_text(json) : NULL;
+
 	if (!text)
 		return ota_fail_memory(err, "recording a download");
 	return file_write(record_path, text, strlen(text), RECORD_MODE, err);
+}
+
+int record_draft(const char *record_path, const struct record *record,
+		 struct ota_error *err)
+{
+	OTA_CLEANUP(json_freep) struct json_object *json = to_json(record);
+	const char *text = json ? json_text(json) : NULL;
+
+	if (!text) {
+		ota_fail_memory(err, "recording a download");
+		return -1;
+	}
+	return file_draft(record_path, text, strlen(text), RECORD_MODE, err);
 }

@@ -32,3 +32,6 @@ char *record_path(const char *path, struct ota_error *err) OTA_MUST_CHECK;
 bool record_read(const char *record_path, struct record *ret_record);
 bool record_write(const char *record_path, const struct record *record,
 		  struct ota_error *err) OTA_MUST_CHECK;
+/* The first step of it, see file_draft(). */
+int record_draft(const char *record_path, const struct record *record,
+		 struct ota_error *err) OTA_MUST_CHECK;

@@ -382,26 +382,41 @@ bool sink_append(struct sink *sink, const void *data, size_t size,
 	return true;
 }
 
-/* After one that failed the next may succeed without a byte written. */
-static bool sync_file(struct sink *sink, struct ota_error *err)
+/* After a sync that failed the next may succeed without a byte written. */
+static bool check_lost(const struct sink *sink, struct ota_error *err)
 {
-	if (!sink->lost && fdatasync(sink->fd) == 0)
+	if (!sink->lost)
 		return true;
-	sink->lost = true;
-	return ota_fail_errno(err, errno ? errno : EIO, "sync %s", sink->path);
+	return ota_fail_errno(err, EIO, "sync %s", sink->path);
 }
 
-bool sink_sync(struct sink *sink, struct ota_error *err)
+bool sink_flush(struct sink *sink, struct ota_error *err)
 {
-	return store(sink, true, err) && sync_file(sink, err);
+	return check_lost(sink, err) && store(sink, true, err);
+}
+
+uint64_t sink_written_bytes(const struct sink *sink)
+{
+	return sink->base + sink->stored;
+}
+
+int sink_fd(const struct sink *sink)
+{
+	return sink->fd;
+}
+
+void sink_lose(struct sink *sink)
+{
+	sink->lost = true;
 }
 
 bool sink_finish(struct sink *sink, struct ota_error *err)
 {
-	if (!show(sink, err) || !store(sink, true, err))
+	if (!check_lost(sink, err) || !show(sink, err) ||
+	    !store(sink, true, err))
 		return false;
 	/* Blocks reserved for a size that was announced too large. */
 	if (ftruncate(sink->fd, (off_t)sink_bytes(sink)) < 0)
 		return ota_fail_errno(err, errno, "end %s", sink->path);
-	return sync_file(sink, err);
+	return true;
 }

@@ -54,8 +54,13 @@ bool sink_restart(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
 bool sink_append(struct sink *sink, const void *data, size_t size,
 		 bool *ret_heavy, struct ota_error *err) OTA_MUST_CHECK;
 
-/* Everything taken in is on the disk after that (fdatasync(2)). */
-bool sink_sync(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
+/* Writes everything that was taken in. */
+bool sink_flush(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
+/* Bytes of content that are in the file, once they are synced. */
+uint64_t sink_written_bytes(const struct sink *sink);
+int sink_fd(const struct sink *sink); /* borrowed, to sync it */
+/* A sync of it has failed: from now on it takes nothing more. */
+void sink_lose(struct sink *sink);
 
-/* Shows what the observer has not seen, syncs, and ends the file there. */
+/* Shows what the observer has not seen, writes it, and ends the file there. */
 bool sink_finish(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;

@@ -60,6 +60,7 @@ struct transfer {
 	uint64_t paused_ms;   /* since when */
 	bool paused;
 	bool yield;
+	bool held; /* paused until transfer_go_on() */
 };
 
 static bool launch(struct transfer *transfer, struct ota_error *err);
@@ -205,7 +206,9 @@ static size_t on_body(char *data, size_t one, size_t size, void *user_data)
 	}
 	wait_ms = pace_wait_ms(&transfer->pace, transfer->settings->max_speed,
 			       fetcher_running(transfer->fetcher), now_ms, size);
-	if (wait_ms > 0 || (transfer->yield && !transfer->paused))
+	if (transfer->held)
+		pause_for(transfer, LOOP_NEVER);
+	else if (wait_ms > 0 || (transfer->yield && !transfer->paused))
 		pause_for(transfer, wait_ms);
 	return size;
 }
@@ -331,6 +334,7 @@ static bool launch(struct transfer *transfer, struct ota_error *err)
 	transfer->content = false;
 	transfer->decided = false;
 	transfer->paused = false;
+	transfer->held = false;
 	transfer->curl_error[0] = '\0';
 	transfer->last_byte_ms = now_ms;
 	transfer->chunk_started_ms = now_ms;
@@ -493,6 +497,19 @@ bool transfer_is_running(const struct transfer *transfer)
 void transfer_yield(struct transfer *transfer)
 {
 	transfer->yield = true;
+}
+
+void transfer_hold(struct transfer *transfer)
+{
+	transfer->held = true;
+}
+
+void transfer_go_on(struct transfer *transfer)
+{
+	if (!transfer->held)
+		return;
+	transfer->held = false;
+	loop_timer_set(transfer->resume, 0);
 }
 
 struct transfer *transfer_new(struct fetcher *fetcher,

@@ -60,3 +60,8 @@ bool transfer_is_running(const struct transfer *transfer);
 
 /* From `body`: much was done, the others on the loop come first. */
 void transfer_yield(struct transfer *transfer);
+
+/* From `body`: no more of it, until transfer_go_on(). */
+void transfer_hold(struct transfer *transfer);
+/* No-op when it is not held. */
+void transfer_go_on(struct transfer *transfer);

@@ -76,6 +76,8 @@ ERRNOS = {
     "epoll_wait": ("EINTR",), "epoll_pwait2": ("EINTR",),
     "timerfd_create": ("EMFILE",), "timerfd_settime": ("EINVAL",),
     "signalfd4": ("EMFILE",), "inotify_init1": ("EMFILE",),
+    "io_setup": ("EAGAIN", "ENOSYS"), "io_submit": ("EAGAIN",),
+    "io_getevents": ("EINTR",),
     "getrandom": ("EAGAIN",), "mremap": ("ENOMEM",),
     "close_range": ("ENOSYS",),
 }

@@ -286,10 +286,11 @@ class Judge:
         return [f"at rest, but not on the disk: {changed}"] if changed else []
 
     def keeps_up(self, tree, received):
-        """All but the last mebibyte of a download, and what is on its way."""
+        """All but a mebibyte that is being synced, the one that comes meanwhile,
+        and what is on its way."""
         kept = [json.loads(f.content)["bytes"] for p, f in tree.items()
                 if p.startswith("/state/download/") and p.endswith(".json")]
-        if kept and kept[0] + (1 << 20) + (1 << 16) < received:
+        if kept and kept[0] + (2 << 20) + (1 << 16) < received:
             return [f"{received} bytes were received, {kept[0]} are kept"]
         return []
 

@@ -62,10 +62,13 @@ MUTANTS = [
 	if (false)"""),
     Mutant("a state file is renamed before it is written", "config",
            "src/base/file.c",
-           "	filled = fill_tmp(fd, path, data, size, mode, err);\n",
+           """	filled = fill_tmp(fd, path, data, size, mode, err) &&
+		 sync_tmp(fd, path, err);
+""",
            """	if (renameat(place->dir_fd, tmp, place->dir_fd, place->name) < 0)
 		return ota_fail_errno(err, errno, "rename %s.tmp", path);
-	filled = fill_tmp(fd, path, data, size, mode, err);
+	filled = fill_tmp(fd, path, data, size, mode, err) &&
+		 sync_tmp(fd, path, err);
 	close(fd);
 	return filled;
 """),
@@ -152,8 +155,12 @@ MUTANTS = [
     Mutant("the history is not synced", "config", "src/update/history.c",
            " == size && fdatasync(fd) == 0)", " == size)"),
     Mutant("the download is on record before it is synced", "binary",
-           "src/fetch/download.c",
-           "	if (!sink_sync(fetch->sink, err))", "	if (false)"),
+           "src/fetch/save.c",
+           """ = sink_written_bytes(fetch->sink);
+	return start(fetch, SAVING_BYTES, sink_fd(fetch->sink), SYNC_CONTENT,
+		     fetch->path, err);""",
+           """ = sink_written_bytes(fetch->sink);
+	return start_record(fetch, err);"""),
     Mutant("the starts of a trial are not synced", "self-back",
            "src/launch/judge.c",
            """state_fd, name) == 0 &&
