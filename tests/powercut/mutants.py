@@ -161,6 +161,43 @@ MUTANTS = [
 		     fetch->path, err);""",
            """ = sink_written_bytes(fetch->sink);
 	return start_record(fetch, err);"""),
+    Mutant("a complete download is not synced", "binary",
+           "src/fetch/save.c",
+           """	return sink_finish(fetch->sink, err) &&
+	       start(fetch, SAVING_BYTES, sink_fd(fetch->sink), SYNC_CONTENT,
+		     fetch->path, err);""",
+           """	return sink_finish(fetch->sink, err) &&
+	       start_name(fetch, file_unlink(fetch->record_path, err), err);"""),
+    Mutant("a report goes from the disk when it is sent", "device",
+           "src/mqtt/outbox.c", "	entry->in_flight = true;\n",
+           """	entry->in_flight = true;
+	if (entry->on_disk)
+		outbox_file_remove(outbox->dir, entry->number, NULL);
+"""),
+    Mutant("the end is remembered lazily", "config",
+           "src/update/module-record.c", "store_write(path",
+           "store_write_lazy(path"),
+    Mutant("the first line of the history has no lasting name", "self-first",
+           "src/update/history.c",
+           "	if (end == 0 && !file_sync_parent(path, err))",
+           "	if (false)"),
+    Mutant("a new folder has no lasting name", "config", "src/base/file.c",
+           """never add any. */
+	return file_sync_parent(path, err);""", """never add any. */
+	return true;"""),
+    Mutant("a move is synced at its target alone", "self", "src/base/file.c",
+           """	       (same_directory(&source, &target) ||
+		place_sync(&source, from, err));""", "	       true;"),
+    Mutant("the way back is not on record", "binary-stuck",
+           "src/install/backup.c",
+           "	return install_record_write(in, err);", "	return true;"),
+    Mutant("what otad-launch writes is not synced", "self-back",
+           "src/launch/judge.c", "fsync(fd) == 0 && close(fd) == 0",
+           "close(fd) == 0"),
+    Mutant("otad-launch does not tell of a trial's end", "self-back",
+           "src/launch/judge.c",
+           "	if (!write_lines(state_fd, \"trial-ended\", head, marker, "
+           "except))", "	if (false)"),
     Mutant("the starts of a trial are not synced", "self-back",
            "src/launch/judge.c",
            """state_fd, name) == 0 &&
