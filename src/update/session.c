@@ -184,7 +184,9 @@ static void on_message(const char *topic, const void *payload, size_t size,
 	struct cloud_message message = { 0 };
 	struct ota_error err;
 
-	if (session->stopping ||
+	/* To the end: the broker has its acknowledgement already, and what is
+	 * for a gateway that goes on after it will not come again. */
+	if (!session->stopping &&
 	    handle_online_answer(session, topic, payload, size))
 		return;
 	if (!cloud_decode(session->cloud, session->inventory, topic, payload,

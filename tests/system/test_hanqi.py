@@ -1,6 +1,9 @@
 """hanqi, played against a real broker: protocols.md, section 4.4."""
 
+import json
 import os
+import signal
+import socket
 import sys
 
 import lab
@@ -217,6 +220,81 @@ def test_a_command_while_away_is_kept_by_the_broker(world):
     mark = offer(broker, web)
     otad.start()
     broker.wait("completed", lab.is_hanqi_state("completed"), mark)
+
+
+class Slow:
+    """A broker's side of one connection: it acknowledges when it is told to."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(lab.DEADLINE_S)
+        self.port = self.listener.getsockname()[1]
+
+    def accept(self):
+        self.peer, _ = self.listener.accept()
+        self.peer.settimeout(lab.DEADLINE_S)
+        self.stream = self.peer.makefile("rb")
+
+    def read(self):
+        """(type and flags, body) of a packet; (0, b"") at the end."""
+        first = self.stream.read(1)
+        size, shift = 0, 0
+        while first:
+            digit = self.stream.read(1)[0]
+            size |= (digit & 127) << shift
+            shift += 7
+            if digit < 128:
+                return first[0], self.stream.read(size)
+        return 0, b""
+
+    def write(self, first, body):
+        self.peer.sendall(lab.mqtt_packet(first, body))
+
+    def close(self):
+        self.stream.close()
+        self.peer.close()
+        self.listener.close()
+
+
+def publish_id(first, body):
+    """The packet id of a PUBLISH of QoS 1."""
+    return body[2 + int.from_bytes(body[:2], "big"):][:2] if first & 6 else b""
+
+
+def test_a_command_that_comes_as_it_stops_is_kept(world):
+    """What it acknowledges will not come again; nothing else may be lost."""
+    broker = Slow()
+    path = world.folder / "firmware.conf"
+    path.write_text("old")
+    otad = world.otad(lab.base_config(broker, CLOUD,
+                                      MODULE.format(path=path)))
+    otad.start()
+    broker.accept()
+    unacknowledged = b""
+    while not unacknowledged:
+        first, body = broker.read()
+        if first >> 4 == 1:  # CONNECT
+            broker.write(0x20, b"\0\0")
+        elif first >> 4 == 8:  # SUBSCRIBE
+            broker.write(0x90, body[:2] + b"\1")
+        elif first >> 4 == 3:
+            unacknowledged = publish_id(first, body)
+    otad.process.send_signal(signal.SIGTERM)
+    otad.wait_log("Stopping")
+    command = json.dumps(lab.hanqi_upgrade("1.0.2", "http://127.0.0.1:9/fw",
+                                           b"new")).encode()
+    topic = lab.HANQI_COMMAND.encode()
+    broker.write(0x32, len(topic).to_bytes(2, "big") + topic + b"\0\7" + command)
+    try:
+        first, body = broker.read()
+        acknowledged = first >> 4 == 4 and body == b"\0\7"
+        broker.write(0x40, unacknowledged)
+    except OSError:
+        acknowledged = False
+    otad.process.wait(lab.DEADLINE_S)
+    broker.close()
+    expect(not acknowledged or list((otad.state / "jobs").iterdir()),
+           "it acknowledged a command and forgot it")
 
 
 def test_a_newer_offer_supersedes_a_download(world):
