@@ -402,7 +402,8 @@ int daemon_main(const struct options *options, char **argv,
 	status = run(&otad, config, &err);
 	if (otad.stopping)
 		notify_status("Stopped; updates under way go on at the next start");
-	if (err.kind != OTA_ERROR_NONE)
+	/* What was put up with on the way may have left its error. */
+	if (status != 0 && err.kind != OTA_ERROR_NONE)
 		log_error(NULL, "%s", err.text);
 	close_all(&otad);
 	return status;
