@@ -31,6 +31,7 @@ struct outbox_entry *outbox_entry_free(struct outbox_entry *entry)
 {
 	if (!entry)
 		return NULL;
+	free(entry->device);
 	free(entry->topic);
 	free(entry->payload);
 	free(entry);
@@ -68,8 +69,11 @@ struct outbox_entry *outbox_entry_new(const struct outbox_message *message,
 	if (entry) {
 		entry->topic = strdup(message->topic);
 		entry->payload = strdup(message->payload);
+		if (message->device)
+			entry->device = strdup(message->device);
 	}
-	if (!entry || !entry->topic || !entry->payload) {
+	if (!entry || !entry->topic || !entry->payload ||
+	    (message->device && !entry->device)) {
 		ota_fail_memory(err, "keep a report");
 		return NULL;
 	}
@@ -104,7 +108,10 @@ bool outbox_file_write(const char *dir, struct outbox_entry *entry,
 
 	if (!path)
 		return false;
-	if (!json || !json_add_string(json, "topic", entry->topic) ||
+	if (!json ||
+	    (entry->device &&
+	     !json_add_string(json, "device", entry->device)) ||
+	    !json_add_string(json, "topic", entry->topic) ||
 	    !json_add_string(json, "payload", entry->payload) ||
 	    !json_add_int(json, "qos", entry->qos) ||
 	    !json_add_string(json, "class",
@@ -153,6 +160,7 @@ static struct outbox_entry *parse_entry(const char *text, size_t size,
 		return NULL;
 	topic = json_get(json, "topic");
 	payload = json_get(json, "payload");
+	message.device = json_get_string(json, "device");
 	message.topic = json_get_string(json, "topic");
 	message.payload = json_get_string(json, "payload");
 	qos = json_get_int(json, "qos", -1);

@@ -22,6 +22,7 @@ struct outbox_entry {
 	TAILQ_ENTRY(outbox_entry) link;
 	TAILQ_ENTRY(outbox_entry) droppable; /* unless it is a result */
 	uint64_t number;
+	char *device; /* or NULL */
 	char *topic;
 	char *payload;
 	int qos;

@@ -9,6 +9,10 @@
 
 /* protocols.md, section 1.1. */
 #define OUTBOX_MAX_PROGRESS  64
+/* A state each of some hundred devices, whose platform wants them slowly. */
+#define OUTBOX_MAX_WAITING   1024
+/* So many of them are looked at for one whose device may speak. */
+#define OUTBOX_MAX_PASSED    512
 /* The broker connection lets no more wait for their PUBACK. */
 #define OUTBOX_MAX_IN_FLIGHT 20
 
@@ -85,38 +89,80 @@ static void drop_oldest(struct outbox *outbox)
 	}
 }
 
-static bool send_entry(struct outbox *outbox, struct outbox_entry *entry)
+static void make_room(struct outbox *outbox)
 {
-	int id = 0;
+	size_t most = outbox->open ? OUTBOX_MAX_WAITING : OUTBOX_MAX_PROGRESS;
 
-	if (!outbox->send(outbox->send_data, entry->topic, entry->payload,
-			  strlen(entry->payload), entry->qos, &id))
-		return false;
+	if (outbox->n_droppable > most)
+		drop_oldest(outbox);
+}
+
+static enum outbox_sent send_entry(struct outbox *outbox,
+				   struct outbox_entry *entry, bool passes)
+{
+	struct outbox_message message = {
+		.device = entry->device,
+		.passes = passes,
+		.topic = entry->topic,
+		.payload = entry->payload,
+		.qos = entry->qos,
+		.message_class = entry->message_class,
+	};
+	int id = 0;
+	enum outbox_sent sent = outbox->send(outbox->send_data, &message, &id);
+
+	if (sent != OUTBOX_SENT)
+		return sent;
 	/* Nobody acknowledges these. */
 	if (entry->message_class == OUTBOX_FLEETING || entry->qos == 0) {
 		discard(outbox, entry);
-		return true;
+		return OUTBOX_SENT;
 	}
 	TAILQ_REMOVE(&outbox->waiting, entry, link);
 	TAILQ_INSERT_TAIL(&outbox->sent, entry, link);
 	entry->in_flight = true;
 	entry->id = id;
 	outbox->in_flight++;
-	return true;
+	return OUTBOX_SENT;
+}
+
+static struct outbox_entry *waiting_after(const struct outbox *outbox,
+					  uint64_t number)
+{
+	struct outbox_entry *entry;
+
+	TAILQ_FOREACH(entry, &outbox->waiting, link) {
+		if (entry->number > number)
+			return entry;
+	}
+	return NULL;
 }
 
 static void send_all(struct outbox *outbox)
 {
-	struct outbox_entry *entry;
+	struct outbox_entry *entry = TAILQ_FIRST(&outbox->waiting);
+	unsigned passed = 0;
 
 	/* Sending may bring a message or an acknowledgement of its own. */
 	if (outbox->pumping)
 		return;
 	outbox->pumping = true;
-	while (outbox->open && outbox->in_flight < OUTBOX_MAX_IN_FLIGHT) {
-		entry = TAILQ_FIRST(&outbox->waiting);
-		if (!entry || !send_entry(outbox, entry))
+	while (entry && outbox->open && passed < OUTBOX_MAX_PASSED &&
+	       outbox->in_flight < OUTBOX_MAX_IN_FLIGHT) {
+		uint64_t number = entry->number;
+
+		switch (send_entry(outbox, entry, passed > 0)) {
+		case OUTBOX_SENT:
+			entry = waiting_after(outbox, number);
 			break;
+		case OUTBOX_NOT_NOW:
+			entry = NULL;
+			break;
+		case OUTBOX_DEVICE_NOT_NOW:
+			passed++;
+			entry = TAILQ_NEXT(entry, link);
+			break;
+		}
 	}
 	outbox->pumping = false;
 }
@@ -208,8 +254,7 @@ bool outbox_add(struct outbox *outbox, const struct outbox_message *message,
 		return true;
 	outbox->next_number++;
 	append(outbox, OTA_TAKE(entry));
-	if (outbox->n_droppable > OUTBOX_MAX_PROGRESS)
-		drop_oldest(outbox);
+	make_room(outbox);
 	pump(outbox, outbox_pending(outbox));
 	return true;
 }
@@ -237,6 +282,8 @@ void outbox_close(struct outbox *outbox)
 		    entry->message_class == OUTBOX_VERSION)
 			discard(outbox, entry);
 	}
+	while (outbox->n_droppable > OUTBOX_MAX_PROGRESS)
+		drop_oldest(outbox);
 }
 
 static struct outbox_entry *find_sent(const struct outbox *outbox, int id)

@@ -169,7 +169,7 @@ void reporter_progress(struct reporter *reporter, struct job *job,
 	if (!begins &&
 	    loop_now_ms(reporter->loop) - job->told_ms < PROGRESS_GAP_MS)
 		return;
-	if (!session_is_free(reporter->session))
+	if (!session_is_free(reporter->session, job->offer->device))
 		return;
 	/* First, lest after a crash a lower number is told than before. */
 	job->told_percent = (int)step;

@@ -4,10 +4,9 @@
 
 #include "otad/base/loop.h"
 #include "otad/model/device.h"
+#include "otad/mqtt/outbox.h"
 
 #include "session.h"
-
-struct outbox;
 
 enum stage {
 	STAGE_NEW,
@@ -25,6 +24,7 @@ struct link {
 	size_t untold; /* modules, the last ones, whose version waits */
 	bool refused; /* its versions are to be told again */
 	uint64_t property_ms; /* when a property message was last sent */
+	uint64_t last_sent_ms; /* any report */
 };
 
 struct pending {
@@ -57,7 +57,7 @@ struct session {
 	bool asked; /* for updates, the first time */
 	bool listens; /* for the answers to REPORT_ONLINE */
 	int64_t changed_ms;
-	uint64_t last_sent_ms;
+	uint64_t pass_ms; /* of the outbox over what waits */
 	uint32_t sequence;
 
 	struct loop_source *version_timer;
@@ -104,14 +104,16 @@ struct device *session_take_pending(struct session *session, int id,
 /* Past the outbox. `device`: waits for the acknowledgement; NULL: nobody. */
 bool session_encode(struct session *session, struct report *report,
 		    struct device *device, struct ota_error *err) OTA_MUST_CHECK;
-/* Platforms that drop what comes too fast get pauses; at the end of one, what
- * waits goes on by itself. */
-bool session_may_send(struct session *session);
-/* How long the pause lasts yet. */
-uint64_t session_gap_left_ms(const struct session *session);
+/* Platforms that drop what a device says too fast get pauses; at the end of
+ * one, what waits goes on by itself. */
+bool session_may_send(struct session *session, const struct link *link);
+/* How long the device's pause lasts yet. */
+uint64_t session_gap_left_ms(const struct session *session,
+			     const struct link *link);
 /* How the outbox sends. */
-bool session_send(void *user_data, const char *topic, const char *payload,
-		  size_t size, int qos, int *ret_id);
+enum outbox_sent session_send(void *user_data,
+			      const struct outbox_message *message,
+			      int *ret_id);
 
 /* session-tell.c: versions, and the question whether there is a new one */
 bool session_tell_version(struct session *session, struct device *device,

@@ -49,6 +49,7 @@ static bool publish_directly(void *user_data,
 
 struct queued {
 	struct session *session;
+	const char *device;
 	bool is_version;
 };
 
@@ -74,6 +75,7 @@ static bool publish_by_outbox(void *user_data,
 {
 	const struct queued *queued = user_data;
 	struct outbox_message message = {
+		.device = queued->device,
 		.topic = publication->topic,
 		.payload = publication->payload,
 		.qos = publication->qos,
@@ -132,7 +134,8 @@ bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err)
 {
 	struct report filled = *report;
-	struct queued queued = { session, report->event == REPORT_VERSION };
+	struct queued queued = { session, report->device,
+				 report->event == REPORT_VERSION };
 	struct link *link = link_of(session, report->device);
 
 	if (report->event == REPORT_PROPERTY && link)
@@ -149,7 +152,7 @@ bool session_report_reject(struct session *session,
 			   struct ota_error *err)
 {
 	struct direct direct = { session, NULL };
-	struct queued queued = { session, false };
+	struct queued queued = { session, message->device, false };
 	bool now = session->online;
 
 	return cloud_encode_reject(session->cloud, session->inventory, message,
@@ -169,21 +172,28 @@ static void on_gap(struct loop_source *source, void *user_data)
 		outbox_open(session->outbox);
 }
 
-uint64_t session_gap_left_ms(const struct session *session)
+static uint64_t gap_left_ms(const struct session *session,
+			    const struct link *link, uint64_t now_ms)
 {
 	const struct cloud_traits *traits = cloud_traits(session->cloud);
-	uint64_t now_ms = loop_now_ms(session->loop);
-	uint64_t next_ms = session->last_sent_ms + traits->progress_gap_ms;
+	uint64_t next_ms = link->last_sent_ms + traits->progress_gap_ms;
 
-	if (!traits->gap_holds_states || !session->last_sent_ms ||
+	if (!traits->gap_holds_states || !link->last_sent_ms ||
 	    now_ms >= next_ms)
 		return 0;
 	return next_ms - now_ms;
 }
 
-bool session_may_send(struct session *session)
+uint64_t session_gap_left_ms(const struct session *session,
+			     const struct link *link)
 {
-	uint64_t left_ms = session_gap_left_ms(session);
+	return gap_left_ms(session, link, loop_now_ms(session->loop));
+}
+
+static bool may_send_at(struct session *session, const struct link *link,
+			uint64_t now_ms)
+{
+	uint64_t left_ms = gap_left_ms(session, link, now_ms);
 
 	if (left_ms > 0)
 		session_set_timer(session, &session->gap_timer, left_ms,
@@ -191,10 +201,18 @@ bool session_may_send(struct session *session)
 	return left_ms == 0;
 }
 
-bool session_is_free(const struct session *session)
+bool session_may_send(struct session *session, const struct link *link)
 {
+	return may_send_at(session, link, loop_now_ms(session->loop));
+}
+
+bool session_is_free(const struct session *session, const char *device)
+{
+	const struct link *link = link_of(session, device);
+
 	return !cloud_traits(session->cloud)->gap_holds_states ||
-	       (session->open && session_gap_left_ms(session) == 0 &&
+	       (session->open && link &&
+		session_gap_left_ms(session, link) == 0 &&
 		outbox_pending(session->outbox) == 0);
 }
 
@@ -208,19 +226,34 @@ bool session_is_property_due(const struct session *session, const char *device)
 			cloud_traits(session->cloud)->property_gap_ms);
 }
 
-bool session_send(void *user_data, const char *topic, const char *payload,
-		     size_t size, int qos, int *ret_id)
+/* One that was removed meanwhile is paced with the gateway. */
+static struct link *pace_of(const struct session *session, const char *device)
+{
+	struct link *link = device ? link_of(session, device) : NULL;
+
+	return link ? link
+		    : session_link(inventory_at(session->inventory, 0));
+}
+
+enum outbox_sent session_send(void *user_data,
+			      const struct outbox_message *message,
+			      int *ret_id)
 {
 	struct session *session = user_data;
+	struct link *link = pace_of(session, message->device);
 	struct ota_error err;
 
-	if (!session_may_send(session))
-		return false;
-	if (!mqtt_publish(session->mqtt, topic, payload, size, qos, ret_id, &err)) {
+	if (!message->passes)
+		session->pass_ms = loop_now_ms(session->loop);
+	if (!may_send_at(session, link, session->pass_ms))
+		return OUTBOX_DEVICE_NOT_NOW;
+	if (!mqtt_publish(session->mqtt, message->topic, message->payload,
+			  strlen(message->payload), message->qos, ret_id,
+			  &err)) {
 		log_debug(NULL, "Not sent yet: %s", err.text);
-		return false;
+		return OUTBOX_NOT_NOW;
 	}
-	session->last_sent_ms = loop_now_ms(session->loop);
+	link->last_sent_ms = loop_now_ms(session->loop);
 	session->counts.reports_sent++;
-	return true;
+	return OUTBOX_SENT;
 }

@@ -21,7 +21,7 @@ bool session_tell_version(struct session *session, struct device *device,
 
 	if (!session_encode(session, &report, count ? device : NULL, err))
 		return false;
-	session->last_sent_ms = loop_now_ms(session->loop);
+	session_link(device)->last_sent_ms = loop_now_ms(session->loop);
 	return true;
 }
 
@@ -30,7 +30,7 @@ static void tell_versions(struct session *session, struct device *device)
 	struct link *link = session_link(device);
 	struct ota_error err;
 
-	while (link->untold > 0 && session_may_send(session)) {
+	while (link->untold > 0 && session_may_send(session, link)) {
 		const struct module *module =
 			&device->modules[device->n_modules - link->untold--];
 

@@ -79,8 +79,12 @@ static void on_connected(void *user_data)
 	session->untold = 0;
 	session->asked = false;
 	session->listens = false;
-	for (size_t i = 0; i < inventory_count(session->inventory); i++)
-		*session_link(inventory_at(session->inventory, i)) = (struct link){ 0 };
+	for (size_t i = 0; i < inventory_count(session->inventory); i++) {
+		struct link *link =
+			session_link(inventory_at(session->inventory, i));
+
+		*link = (struct link){ .last_sent_ms = link->last_sent_ms };
+	}
 	session_pump(session);
 }
 
@@ -340,6 +344,12 @@ static void on_flush_time(struct loop_source *source, void *user_data)
 	disconnect(user_data);
 }
 
+static uint64_t gateway_gap_left_ms(const struct session *session)
+{
+	return session_gap_left_ms(
+		session, session_link(inventory_at(session->inventory, 0)));
+}
+
 static void on_flushed(void *user_data)
 {
 	struct session *session = user_data;
@@ -349,7 +359,7 @@ static void on_flushed(void *user_data)
 	 * pause: the next process begins with a message.
 	 */
 	session_set_timer(session, &session->flush_timer,
-			  session_gap_left_ms(session), on_flush_time);
+			  gateway_gap_left_ms(session), on_flush_time);
 }
 
 void session_stop(struct session *session, uint64_t flush_ms,
@@ -360,7 +370,7 @@ void session_stop(struct session *session, uint64_t flush_ms,
 	if (!session->online)
 		flush_ms = 0;
 	else if (outbox_pending(session->outbox) == 0)
-		flush_ms = session_gap_left_ms(session);
+		flush_ms = gateway_gap_left_ms(session);
 	outbox_on_empty(session->outbox, on_flushed, session);
 	session_set_timer(session, &session->flush_timer, flush_ms, on_flush_time);
 }

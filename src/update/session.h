@@ -93,10 +93,10 @@ bool session_set_address(const struct session *session, struct device *device,
 bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err) OTA_MUST_CHECK;
 /*
- * Whether a report would leave at once. Where the platform's pace makes it wait,
+ * Whether a report of the device would leave at once. Where the platform's pace makes it wait,
  * what the next one will outdate is better not told.
  */
-bool session_is_free(const struct session *session);
+bool session_is_free(const struct session *session, const char *device);
 /* The same for the device's properties, which the platform wants less often. */
 bool session_is_property_due(const struct session *session, const char *device);
 /* Tells of a message that cannot be used. */

@@ -11,18 +11,19 @@
 
 #include "../../src/mqtt/outbox-file.h"
 
-static bool send(void *user_data, const char *topic, const char *payload,
-		 size_t size, int qos, int *ret_id)
+static enum outbox_sent
+send(void *user_data, const struct outbox_message *message, int *ret_id)
 {
 	unsigned *sent = user_data;
+	size_t size = strlen(message->payload);
 
-	fuzz_check(topic[0] && strlen(topic) <= OUTBOX_MAX_TOPIC_BYTES);
-	fuzz_check(!strpbrk(topic, "+#"));
+	fuzz_check(message->topic[0] &&
+		   strlen(message->topic) <= OUTBOX_MAX_TOPIC_BYTES);
+	fuzz_check(!strpbrk(message->topic, "+#"));
 	fuzz_check(size > 0 && size <= OUTBOX_MAX_PAYLOAD_BYTES);
-	fuzz_check(strlen(payload) == size);
-	fuzz_check(qos == 0 || qos == 1);
+	fuzz_check(message->qos == 0 || message->qos == 1);
 	*ret_id = (int)++*sent;
-	return true;
+	return OUTBOX_SENT;
 }
 
 static unsigned open_and_send(const char *dir, unsigned *ret_bad)

@@ -17,11 +17,14 @@
 /* A broker that takes what it is given, until told not to. */
 struct sender {
 	bool refuses;
+	const char *mute; /* a device that may not speak now */
+	char device[32];  /* of the last one */
 	int next_id;
 	size_t count;
 	char sent[256][32];
 	int ids[256];
 	int qos[256];
+	bool passes[256];
 };
 
 struct fixture {
@@ -32,22 +35,28 @@ struct fixture {
 	bool free_when_empty;
 };
 
-static bool send_it(void *user_data, const char *topic, const char *payload,
-		    size_t size, int qos, int *ret_id)
+static enum outbox_sent
+send_it(void *user_data, const struct outbox_message *message, int *ret_id)
 {
 	struct sender *sender = user_data;
 	size_t at = sender->count;
 
 	if (sender->refuses)
-		return false;
+		return OUTBOX_NOT_NOW;
+	if (sender->mute && message->device &&
+	    strcmp(sender->mute, message->device) == 0)
+		return OUTBOX_DEVICE_NOT_NOW;
 	assert_true(at < OTA_ARRAY_SIZE(sender->sent));
-	assert_string_equal(topic, "t/up");
-	assert_int_equal(size, strlen(payload));
-	snprintf(sender->sent[at], sizeof(sender->sent[at]), "%s", payload);
-	sender->qos[at] = qos;
+	sender->passes[at] = message->passes;
+	assert_string_equal(message->topic, "t/up");
+	snprintf(sender->sent[at], sizeof(sender->sent[at]), "%s",
+		 message->payload);
+	snprintf(sender->device, sizeof(sender->device), "%s",
+		 message->device ? message->device : "");
+	sender->qos[at] = message->qos;
 	sender->ids[at] = *ret_id = ++sender->next_id;
 	sender->count++;
-	return true;
+	return OUTBOX_SENT;
 }
 
 static unsigned start(struct fixture *fx)
@@ -322,6 +331,83 @@ static void the_oldest_progress_makes_room(void **state)
 	assert_string_equal(fx->sender.sent[64], "69");
 }
 
+static void what_waits_for_its_turn_while_open_is_kept_longer(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	fx->sender.refuses = true;
+	add_numbered(fx, OUTBOX_PROGRESS, 0, 1030);
+	assert_int_equal(outbox_pending(fx->outbox), 1024);
+	outbox_close(fx->outbox);
+	assert_int_equal(outbox_pending(fx->outbox), 64);
+	fx->sender.refuses = false;
+	outbox_open(fx->outbox);
+	assert_string_equal(fx->sender.sent[0], "966");
+}
+
+static void whom_it_is_about_survives_a_restart(void **state)
+{
+	struct fixture *fx = *state;
+	const struct outbox_message message = {
+		.device = "meter-\"7\"",
+		.topic = "t/up",
+		.payload = "done",
+		.qos = 1,
+		.message_class = OUTBOX_RESULT,
+	};
+	struct ota_error err;
+
+	assert_true(outbox_add(fx->outbox, &message, &err));
+	add(fx, OUTBOX_RESULT, "nobody's");
+	assert_int_equal(restart(fx), 0);
+	outbox_open(fx->outbox);
+	assert_string_equal(fx->sender.sent[1], "nobody's");
+	assert_string_equal(fx->sender.device, "");
+	outbox_acknowledge(fx->outbox, fx->sender.ids[1]);
+	restart(fx);
+	outbox_open(fx->outbox);
+	assert_string_equal(fx->sender.sent[0], "done");
+	assert_string_equal(fx->sender.device, "meter-\"7\"");
+}
+
+static void add_about(struct fixture *fx, const char *device,
+		      const char *payload)
+{
+	const struct outbox_message message = {
+		.device = device,
+		.topic = "t/up",
+		.payload = payload,
+		.qos = 1,
+		.message_class = OUTBOX_PROGRESS,
+	};
+	struct ota_error err;
+
+	assert_true(outbox_add(fx->outbox, &message, &err));
+}
+
+static void a_device_that_has_to_wait_holds_up_no_other(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->sender.mute = "a";
+	outbox_open(fx->outbox);
+	add_about(fx, "a", "a1");
+	add_about(fx, "a", "a2");
+	add_about(fx, "b", "b1");
+	add_about(fx, "a", "a3");
+	assert_int_equal(fx->sender.count, 1);
+	assert_string_equal(fx->sender.sent[0], "b1");
+	assert_true(fx->sender.passes[0]);
+	fx->sender.mute = NULL;
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 4);
+	assert_string_equal(fx->sender.sent[1], "a1");
+	assert_false(fx->sender.passes[1]);
+	assert_string_equal(fx->sender.sent[2], "a2");
+	assert_string_equal(fx->sender.sent[3], "a3");
+}
+
 static void results_are_never_dropped(void **state)
 {
 	struct fixture *fx = *state;
@@ -436,7 +522,12 @@ static void what_could_never_be_sent_is_not_taken(void **state)
 {
 	struct fixture *fx = *state;
 	OTA_CLEANUP(freep) char *huge = calloc(1, 70000);
-	struct outbox_message message = {"t/+", "x", 1, OUTBOX_RESULT};
+	struct outbox_message message = {
+		.topic = "t/+",
+		.payload = "x",
+		.qos = 1,
+		.message_class = OUTBOX_RESULT,
+	};
 	struct ota_error err;
 
 	assert_non_null(huge);
@@ -621,6 +712,9 @@ int main(void)
 		T(an_acknowledgement_of_an_older_connection_is_ignored),
 		T(at_most_twenty_are_in_flight),
 		T(the_oldest_progress_makes_room),
+		T(what_waits_for_its_turn_while_open_is_kept_longer),
+		T(whom_it_is_about_survives_a_restart),
+		T(a_device_that_has_to_wait_holds_up_no_other),
 		T(results_are_never_dropped),
 		T(fleeting_messages_are_forgotten_when_closed),
 		T(fleeting_messages_do_not_overtake),

@@ -277,6 +277,47 @@ static void eztcloud_is_answered_before_anything_is_told(void **state)
 	}
 }
 
+static void eztcloud_paces_each_device_for_itself(void **state)
+{
+	struct updater_fixture *fx = *state;
+	uint64_t last[3] = { 0 };
+
+	fixture_start(fx, EZTCLOUD
+		      "[Device a]\n[Module a/main]\nType=exec\n"
+		      "Handler=/bin/true\nVersion=1\n"
+		      "[Device b]\n[Module b/main]\nType=exec\n"
+		      "Handler=/bin/true\nVersion=1\n");
+	/* All within the first moment. */
+	assert_int_equal(fixture_count(fx, "'version':'1.0.1'"), 1);
+	assert_int_equal(fixture_count(fx, "{'a':{'version':'1'}}"), 1);
+	assert_int_equal(fixture_count(fx, "{'b':{'version':'1'}}"), 1);
+	for (const char *name = "ab"; *name; name++) {
+		char json[512];
+
+		snprintf(json, sizeof(json),
+			 "{'device':'%c','command':{'method':'otaUpgrade',"
+			 "'params':{'upgrade':true,'version':'2','size':15,"
+			 "'url':'http://web/fw','md5':'" MD5 "'}}}",
+			 *name);
+		fixture_deliver(fx, "gateway_command_send/DU_1", json);
+	}
+	fake_loop_advance(fx->loop, 60000);
+	assert_int_equal(fixture_count(fx, "'ota_state':'succeeded'"), 2);
+	while (fx->read < fake_mqtt_count()) {
+		const struct fake_mqtt_packet *packet = fixture_next(fx);
+		unsigned who = 0;
+
+		if (packet->kind != FAKE_MQTT_PUBLISH ||
+		    !strstr(packet->topic, "attributes/"))
+			continue;
+		if (strcmp(packet->topic, "attributes/DU_1") != 0)
+			who = strstr(packet->payload, "{\"a\"") ? 1 : 2;
+		if (last[who] && packet->at_ms - last[who] < 2000)
+			fail_msg("%s comes too fast", packet->payload);
+		last[who] = packet->at_ms;
+	}
+}
+
 /* ---- refusals ---- */
 
 static void expect_refusal(struct updater_fixture *fx, const char *code,
@@ -891,6 +932,7 @@ int main(void)
 		TEST(iotgo_hears_of_properties_first),
 		TEST(a_version_that_is_refused_is_told_again_in_a_minute),
 		TEST(eztcloud_is_answered_before_anything_is_told),
+		TEST(eztcloud_paces_each_device_for_itself),
 		TEST(a_file_left_of_an_ended_job_displaces_no_other),
 		TEST(a_history_that_cannot_be_written_delays_a_report_at_most),
 		TEST(a_downgrade_is_refused_and_told),

@@ -4,8 +4,9 @@
  * Reports on their way to the broker, in order, delivered at least once
  * (protocols.md, section 1.1). Results lie on disk, durably, from the moment
  * they are added until the broker acknowledged them; what is on the way to a
- * result lives in memory, at most 64, the oldest dropped first; results are
- * never dropped. Files of DIR: one per message, NUMBER.json.
+ * result lives in memory, at most 64 while offline (1024 while it only waits
+ * for its turn), the oldest dropped first; results are never dropped. Files of
+ * DIR: one per message, NUMBER.json.
  */
 
 #include "otad/base/error.h"
@@ -25,20 +26,30 @@ enum outbox_class {
 };
 
 struct outbox_message {
+	const char *device; /* whom it is about; NULL: not known */
+	/* When sent: another that waits longer has just been passed over. What
+	 * its device had to wait for must not be over now. */
+	bool passes;
 	const char *topic;
 	const char *payload; /* text */
 	int qos;
 	enum outbox_class message_class;
 };
 
+enum outbox_sent {
+	OUTBOX_SENT,
+	OUTBOX_NOT_NOW,	       /* nor anything behind it */
+	OUTBOX_DEVICE_NOT_NOW, /* nothing about its device; others may */
+};
+
 /*
- * How a message leaves: mqtt_publish() behind a pointer. False: not now; it is
- * tried again at the next acknowledgement, message or opening. Must not call
- * the outbox.
+ * How a message leaves: mqtt_publish() behind a pointer. What stays is tried
+ * again at the next acknowledgement, message or opening. Must not call the
+ * outbox.
  */
-typedef bool (*outbox_send_fn)(void *user_data, const char *topic,
-			       const char *payload, size_t size, int qos,
-			       int *ret_id);
+typedef enum outbox_sent (*outbox_send_fn)(void *user_data,
+					   const struct outbox_message *message,
+					   int *ret_id);
 
 /*
  * Reads what DIR (made if missing) holds; a file that a power cut left
@@ -53,7 +64,7 @@ OTA_DEFINE_CLEANUP(struct outbox *, outbox_free)
 
 /*
  * Copies. True: a result is durable now. Sends at once when open, but never
- * ahead of what waits. Refuses what no broker would take: an unusable topic or
+ * ahead of what waits of the same device. Refuses what no broker would take: an unusable topic or
  * one beyond 1 KiB, a payload that is empty or beyond 64 KiB.
  */
 bool outbox_add(struct outbox *outbox, const struct outbox_message *message,
