@@ -80,8 +80,9 @@ static bool parse(const char *text, struct trial *trial, struct ota_error *err)
 	trial->timeout_s = (unsigned)parse_number(
 		text, "TIMEOUT", 1, TRIAL_TIMEOUT_LIMIT_S,
 		TRIAL_TIMEOUT_DEFAULT_S);
-	trial->starts = (unsigned)parse_number(text, "STARTS", 0,
-					       TRIAL_MAX_STARTS_LIMIT, 1);
+	/* What nobody can count must not go on. */
+	trial->starts = (unsigned)parse_number(
+		text, "STARTS", 0, TRIAL_MAX_STARTS_LIMIT, trial->max_starts);
 	trial->pid = (long)parse_number(text, "PID", 1, INT32_MAX, 0);
 	trial->pid_started =
 		parse_number(text, "PID_STARTED", 1, UINT64_MAX, 0);

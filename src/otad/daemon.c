@@ -185,34 +185,6 @@ static bool open_rest(struct otad *otad, struct ota_error *err)
 	       updater_start(otad->updater, err);
 }
 
-static bool is_own_job(const struct module_view *view, void *user_data)
-{
-	bool *found = user_data;
-
-	*found = view->type == INSTALLER_SELF && view->job &&
-		 !job_state_is_terminal(view->job->state);
-	return !*found;
-}
-
-/* What was passed over for the package's is in the way of a rollback. */
-static void forget_passed_over(struct otad *otad)
-{
-	struct updater_status now;
-	struct ota_error err;
-	bool found = false;
-
-	updater_status(otad->updater, &now);
-	updater_each_module(otad->updater, DEVICE_SELF, is_own_job, &found);
-	if (found || now.trial || !self_is_passed_over(&otad->self))
-		return;
-	if (self_forget_passed_over(&otad->self, &err))
-		log_notice(NULL,
-			   "The self-updated otad in %s is removed: otad %s as packaged runs",
-			   otad->self.path, otad->version);
-	else
-		log_warning(NULL, "%s", err.text);
-}
-
 /* Takes `config`. False: there is no otad without it. */
 static bool start_with(struct otad *otad, struct config *config,
 		       struct ota_error *err)
@@ -222,7 +194,6 @@ static bool start_with(struct otad *otad, struct config *config,
 		return false;
 	log_write(LOG_LEVEL_NOTICE, &message_started, NULL, "otad %s started",
 		  otad->version);
-	forget_passed_over(otad);
 	status_tell(&otad->status, otad->updater);
 	return true;
 }

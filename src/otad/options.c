@@ -9,6 +9,8 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE   read FILE (default: /etc/otad/otad.conf) and its drop-ins\n"
 	"      --check-config  say what is wrong with the configuration and exit\n"
+	"      --which         say which otad runs from the next start on and exit\n"
+	"      --take-over     remove an older self-updated otad; before otad-launch\n"
 	"  -v, --verbose       log what helps to find a fault, too\n"
 	"      --version       print the version and exit\n"
 	"  -h, --help          print this and exit\n"
@@ -16,11 +18,18 @@ static const char help[] =
 	"Exit status: 0 stopped, 1 failed, 2 bad configuration or command line.\n"
 	"otactl shows what a running otad does. Manuals: otad(8), otad.conf(5).\n";
 
-enum { OPTION_CHECK_CONFIG = 256, OPTION_VERSION };
+enum {
+	OPTION_CHECK_CONFIG = 256,
+	OPTION_TAKE_OVER,
+	OPTION_VERSION,
+	OPTION_WHICH,
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "check-config", no_argument, NULL, OPTION_CHECK_CONFIG },
+	{ "which", no_argument, NULL, OPTION_WHICH },
+	{ "take-over", no_argument, NULL, OPTION_TAKE_OVER },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, 'h' },
@@ -48,6 +57,12 @@ bool options_parse(int argc, char *argv[], const char *version,
 			break;
 		case OPTION_CHECK_CONFIG:
 			options.check_config = true;
+			break;
+		case OPTION_WHICH:
+			options.which = true;
+			break;
+		case OPTION_TAKE_OVER:
+			options.take_over = true;
 			break;
 		case 'v':
 			options.verbose = true;

@@ -7,6 +7,7 @@
 struct options {
 	const char *config_file; /* NULL: the usual places */
 	bool check_config;
+	bool which, take_over;
 	bool verbose;
 };
 

@@ -15,8 +15,7 @@
 
 #define DELETED " (deleted)"
 
-/* Read at the start: after the next swap the link says "... (deleted)". */
-static char *running_path(struct ota_error *err)
+char *self_running_path(struct ota_error *err)
 {
 	char path[4096];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -60,7 +59,7 @@ bool self_init(struct self *self, char **argv, const char *version,
 		.argv = argv,
 		.version = version,
 		.launched = getenv("OTAD_LAUNCH") != NULL,
-		.running = running_path(err),
+		.running = self_running_path(err),
 	};
 	if (!self->running)
 		return false;
@@ -87,15 +86,26 @@ struct install_self self_describe(const struct self *self)
 	};
 }
 
-static bool is_on_trial(void)
+char *self_launch_state(struct ota_error *err)
 {
-	OTA_CLEANUP(freep) char *path = NULL;
 	const char *list = getenv("STATE_DIRECTORY");
+	char *path;
 
 	if (!list || !*list)
 		list = OTAD_STATE_DIR;
-	if (asprintf(&path, "%.*s/" TRIAL_FILE, (int)strcspn(list, ":"),
-		     list) < 0) {
+	path = strndup(list, strcspn(list, ":"));
+	if (!path)
+		ota_fail_memory(err, "finding the state directory");
+	return path;
+}
+
+static bool is_on_trial(void)
+{
+	OTA_CLEANUP(freep) char *state_dir = self_launch_state(NULL);
+	OTA_CLEANUP(freep) char *path = NULL;
+
+	if (!state_dir ||
+	    asprintf(&path, "%s/" TRIAL_FILE, state_dir) < 0) {
 		path = NULL;
 		return true; /* rather one start more */
 	}
@@ -108,29 +118,6 @@ int self_exit_status(int status)
 	    is_on_trial())
 		return status;
 	return EX_CONFIG;
-}
-
-bool self_is_passed_over(const struct self *self)
-{
-	const char *factory = getenv("OTAD_LAUNCH_FACTORY");
-
-	return self->launched && factory &&
-	       strcmp(factory, self->running) == 0 &&
-	       strcmp(self->path, self->running) != 0 &&
-	       file_exists(self->path);
-}
-
-bool self_forget_passed_over(const struct self *self, struct ota_error *err)
-{
-	OTA_CLEANUP(freep) char *backup = NULL;
-
-	if (asprintf(&backup, "%s.old", self->path) < 0) {
-		backup = NULL;
-		return ota_fail_memory(err, "removing the older otad");
-	}
-	/* The backup first: alone, it would be what otad-launch runs. */
-	return (!file_exists(backup) || file_remove(backup, err)) &&
-	       file_remove(self->path, err);
 }
 
 void self_exec(const struct self *self, const char *path, struct ota_error *err)

@@ -34,12 +34,12 @@ struct install_self self_describe(const struct self *self);
  */
 int self_exit_status(int status);
 
-/* The package's otad runs although there is a self-updated one: otad-launch
- * found that the older. */
-bool self_is_passed_over(const struct self *self);
-/* Removes that and its backup, durably. */
-bool self_forget_passed_over(const struct self *self, struct ota_error *err)
-	OTA_MUST_CHECK;
+/* The file this process was started from; after the next swap the system says
+ * "... (deleted)" instead. Returns owned, or NULL with `err` set. */
+char *self_running_path(struct ota_error *err) OTA_MUST_CHECK;
+/* The state directory as otad-launch knows it, which reads no configuration.
+ * Returns owned, or NULL with `err` set. */
+char *self_launch_state(struct ota_error *err) OTA_MUST_CHECK;
 
 /* execv(2) with nothing left behind. Returns only when that failed. */
 void self_exec(const struct self *self, const char *path, struct ota_error *err);

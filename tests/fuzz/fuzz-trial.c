@@ -11,7 +11,11 @@
 
 #include "otad/install/trial.h"
 
-#include "../../src/launch/judge.h"
+/* All of the launcher is one program: its marker is seen from within. */
+#define main launch_main
+int launch_main(int argc, char **argv);
+#include "../../src/launch/main.c"
+#undef main
 
 static bool is_text(const uint8_t *data, size_t size)
 {
@@ -26,32 +30,37 @@ static bool is_same(const char *a, const char *b)
 	return strcmp(a ? a : "", b) == 0;
 }
 
-static void check_limits(const struct marker *marker)
+static void check_limits(const struct launch *marker)
 {
 	fuzz_check(marker->starts <= TRIAL_MAX_STARTS_LIMIT);
 	fuzz_check(marker->max_starts >= 1 &&
 		   marker->max_starts <= TRIAL_MAX_STARTS_LIMIT);
 	fuzz_check(marker->timeout_s >= 1 &&
 		   marker->timeout_s <= TRIAL_TIMEOUT_LIMIT_S);
-	fuzz_check(marker->pid >= 0);
-	fuzz_check(fuzz_is_clean(marker->job) && fuzz_is_clean(marker->version));
+	fuzz_check(marker->pid != 1 && marker->pid <= INT_MAX);
+}
+
+/* Line by line as long as the launcher is concerned. */
+static bool is_value(const struct launch *marker, const char *key,
+		     const char *value)
+{
+	const char *found = find(marker->text, key);
+
+	return strcspn(found, "\n") == strlen(value) &&
+	       strncasecmp(found, value, strlen(value)) == 0;
 }
 
 static void check_agreement(const struct trial *trial,
-			    const struct marker *marker)
+			    const struct launch *marker)
 {
 	fuzz_check(trial->starts == marker->starts);
 	fuzz_check(trial->max_starts == marker->max_starts);
 	fuzz_check(trial->timeout_s == marker->timeout_s);
-	fuzz_check(trial->pid == marker->pid);
-	/* What is longer the judge need not know: it only tells people. */
-	if (strlen(trial->job) < sizeof(marker->job))
-		fuzz_check(is_same(trial->job, marker->job));
-	if (strlen(trial->version) < sizeof(marker->version))
-		fuzz_check(is_same(trial->version, marker->version));
+	fuzz_check(trial->pid == marker->pid || trial->pid == 1);
+	fuzz_check(is_value(marker, "JOB=", trial->job));
 	if (trial->backup_sha256.alg == DIGEST_SHA256)
-		fuzz_check(strcasecmp(trial->backup_sha256.hex,
-				      marker->backup_sha256) == 0);
+		fuzz_check(is_value(marker, "BACKUP_SHA256=",
+				    trial->backup_sha256.hex));
 }
 
 static void check_round_trip(const struct trial *trial, const char *dir)
@@ -74,18 +83,22 @@ static void check_round_trip(const struct trial *trial, const char *dir)
 }
 
 /* After a start was counted, both still read the same trial. */
-static void check_count(int state_fd, struct marker *marker, const char *dir)
+static void check_count(const struct launch *marker, const char *dir)
 {
-	unsigned starts = marker->starts;
 	struct ota_error err = OTA_ERROR_INIT;
-	struct marker after;
+	struct launch after = { .state_fd = marker->state_fd };
 	struct trial trial;
+	char head[64];
 
-	fuzz_check(marker_count(state_fd, marker));
-	fuzz_check(marker_read(state_fd, &after));
-	fuzz_check(after.pid == getpid());
-	fuzz_check(starts >= TRIAL_MAX_STARTS_LIMIT ||
-		   after.starts == starts + 1);
+	snprintf(head, sizeof(head), "STARTS=%u\nPID=%d\n", marker->starts + 1,
+		 getpid());
+	fuzz_check(write_marker(marker, "trial", head));
+	fuzz_check(read_marker(&after));
+	fuzz_check((pid_t)after.pid == getpid());
+	fuzz_check(marker->starts >= TRIAL_MAX_STARTS_LIMIT ||
+		   after.starts == marker->starts + 1);
+	fuzz_check(after.max_starts == marker->max_starts &&
+		   after.timeout_s == marker->timeout_s);
 	if (trial_read(dir, &trial, &err)) {
 		fuzz_check(trial.starts == after.starts);
 		trial_done(&trial);
@@ -96,23 +109,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *dir = fuzz_dir();
 	struct ota_error err = OTA_ERROR_INIT;
-	struct marker marker;
+	struct launch marker = {
+		.state_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	};
 	struct trial trial;
 	bool is_read;
-	int state_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	fuzz_check(state_fd >= 0);
+	fuzz_check(marker.state_fd >= 0);
 	fuzz_write(TRIAL_FILE, data, size);
-	fuzz_check(marker_read(state_fd, &marker));
+	fuzz_check(read_marker(&marker));
 	check_limits(&marker);
 	is_read = trial_read(dir, &trial, &err);
-	if (is_read && is_text(data, size) && size <= MARKER_MAX_BYTES)
+	if (is_read && is_text(data, size) && size <= TRIAL_MAX_BYTES)
 		check_agreement(&trial, &marker);
 	if (is_read && size <= TRIAL_MAX_BYTES / 2)
 		check_round_trip(&trial, dir);
 	if (is_read)
 		trial_done(&trial);
-	check_count(state_fd, &marker, dir);
-	close(state_fd);
+	check_count(&marker, dir);
+	close(marker.state_fd);
 	return 0;
 }

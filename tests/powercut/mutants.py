@@ -192,25 +192,23 @@ MUTANTS = [
            "src/install/backup.c",
            "	return install_record_write(in, err);", "	return true;"),
     Mutant("what otad-launch writes is not synced", "self-back",
-           "src/launch/judge.c", "fsync(fd) == 0 && close(fd) == 0",
+           "src/launch/main.c", "fsync(fd) == 0 && close(fd) == 0",
            "close(fd) == 0"),
     Mutant("otad-launch does not tell of a trial's end", "self-back",
-           "src/launch/judge.c",
-           "	if (!write_lines(state_fd, \"trial-ended\", head, marker, "
-           "except))", "	if (false)"),
+           "src/launch/main.c",
+           "	told = write_marker(l, \"trial-ended\", head);",
+           "	told = true;"),
     Mutant("the starts of a trial are not synced", "self-back",
-           "src/launch/judge.c",
-           """state_fd, name) == 0 &&
-	     fsync(state_fd) == 0;""", "state_fd, name) == 0;"),
+           "src/launch/main.c",
+           """l->state_fd, name) == 0 &&
+	       fsync(l->state_fd) == 0;""", "l->state_fd, name) == 0;"),
     Mutant("the old version that is back is not synced", "self-back",
-           "src/launch/judge.c",
-           "	bool ok = fd < 0 ? errno == ENOENT : fsync(fd) == 0;",
-           "	bool ok = fd >= 0 || errno == ENOENT;"),
+           "src/launch/main.c", "fsync(bin_fd) < 0", "false"),
     Mutant("the trial marker goes before the old version is back",
-           "self-back", "src/launch/judge.c",
-           "	if (!restore(state_fd, marker, has_factory, &note) ||",
-           """	unlinkat(state_fd, "trial", 0);
-	if (!restore(state_fd, marker, has_factory, &note) ||"""),
+           "self-back", "src/launch/main.c",
+           "	if (!note || (bin_fd",
+           """	unlinkat(l->state_fd, "trial", 0);
+	if (!note || (bin_fd"""),
 ]
 
 

@@ -505,6 +505,9 @@ class Otad:
     def start(self, wait=True):
         log = open(self.log_path, "ab")
         self.starts += 1
+        if self.launched:  # as ExecStartPre= of otad.service
+            subprocess.run([str(self.binary), "--take-over"], stdout=log, stderr=log,
+                           env=self.environment(), timeout=DEADLINE_S, check=False)
         self.process = subprocess.Popen(self._command(), stdout=log, stderr=log,
                                         env=self.environment())
         if wait:

@@ -13,11 +13,14 @@
  *	PID_STARTED=<field 22 of /proc/PID/stat, by otad: PID is that process>
  *
  * otad-launch trusts nothing in it: it takes TARGET and BACKUP from its own
- * state directory, and treats what it cannot read as the default.
+ * state directory, and treats what it cannot read as the default. Whoever
+ * spoils STARTS has had all his starts.
  *
- * Ending a trial: the backup is renamed over the target, the directory synced,
- * then STATE/trial-ended is written (the marker's lines plus `REASON=text` and
- * `ERROR=kind`, the name of an ota_error_kind), then STATE/trial removed. Each step may be repeated after a power cut.
+ * Ending a trial: the backup is linked and renamed over the target, the
+ * directory synced, then STATE/trial-ended is written (`REASON=text` and
+ * `ERROR=kind`, the name of an ota_error_kind, and the marker's lines but for
+ * the counts), then STATE/trial removed. Each step may be repeated after a power
+ * cut.
  */
 
 #include "otad/base/error.h"
