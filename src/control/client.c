@@ -32,6 +32,7 @@ struct control_client {
 	uint32_t events;
 	enum client_wait wait;
 	bool progress;	    /* since the timer was set */
+	uint64_t active_ms; /* when it came, or last took an answer */
 	struct buffer in;
 	struct buffer out;
 	bool in_message;    /* a part of the first message in `out` has been sent */
@@ -139,6 +140,7 @@ static void flush(struct control_client *client)
 		client->in_message = data[sent - 1] != '\0';
 		buffer_consume(&client->out, (size_t)sent);
 		client->progress = true;
+		client->active_ms = loop_now_ms(client->control->loop);
 	} else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
 		client->dead = true;
 	}
@@ -212,6 +214,7 @@ struct control_client *control_client_new(struct control *control, int fd,
 	client->peer = *peer;
 	client->events = EPOLLIN;
 	client->wait = CLIENT_WAIT_CALL;
+	client->active_ms = loop_now_ms(control->loop);
 	client->io = loop_add_io(control->loop, fd, EPOLLIN, on_io, client, err);
 	client->timer = !client->io ? NULL :
 				      loop_add_timer(control->loop,
@@ -242,6 +245,20 @@ struct control_client *control_client_free(struct control_client *client)
 const struct peer *control_client_peer(const struct control_client *client)
 {
 	return &client->peer;
+}
+
+bool control_client_is_idle(const struct control_client *client)
+{
+	char byte;
+
+	return may_call(client) && !client->dead && client->in.size == 0 &&
+	       recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       errno == EAGAIN;
+}
+
+uint64_t control_client_active_ms(const struct control_client *client)
+{
+	return client->active_ms;
 }
 
 bool control_client_reply(struct control_client *client, const char *error,

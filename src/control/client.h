@@ -8,6 +8,7 @@
 #include "otad/base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct buffer;
 struct control;
@@ -25,6 +26,10 @@ struct control_client *control_client_new(struct control *control, int fd,
 struct control_client *control_client_free(struct control_client *client);
 
 const struct peer *control_client_peer(const struct control_client *client);
+/* Nothing is asked, nothing is owed: all it could lose is the connection. */
+bool control_client_is_idle(const struct control_client *client);
+/* When it last came, or took an answer. */
+uint64_t control_client_active_ms(const struct control_client *client);
 bool control_client_wants_turn(const struct control_client *client);
 /* One call, or one part of a list. May free `client`. */
 void control_client_turn(struct control_client *client);

@@ -152,6 +152,27 @@ static bool has_room(const struct control *control, const struct peer *peer)
 	       same_user < CONTROL_MAX_STRANGERS_PER_UID;
 }
 
+/* Who holds a connection without using it must not keep out who may act. */
+static bool make_room(struct control *control, const struct peer *peer)
+{
+	struct control_client *oldest = NULL;
+
+	if (!peer->trusted)
+		return false;
+	for (size_t i = 0; i < control->n_clients; i++) {
+		struct control_client *client = control->clients[i];
+
+		if (control_client_is_idle(client) &&
+		    (!oldest || control_client_active_ms(client) <
+					control_client_active_ms(oldest)))
+			oldest = client;
+	}
+	if (!oldest)
+		return false;
+	control_client_free(oldest);
+	return true;
+}
+
 /* Says why before the connection is closed; if that fails, it is closed. */
 static void turn_away(struct control *control, int fd, const struct peer *peer)
 {
@@ -180,7 +201,7 @@ static void add_client(struct control *control, int fd)
 		close(fd);
 		return;
 	}
-	if (!has_room(control, &peer)) {
+	if (!has_room(control, &peer) && !make_room(control, &peer)) {
 		turn_away(control, fd, &peer);
 		close(fd);
 		return;

@@ -68,8 +68,9 @@ static bool fits(const struct policy_facts *facts, const struct offer *offer,
 	    offer->size_bytes <= facts->download->max_size)
 		return true;
 	return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-			"the artifact has %llu MiB, MaxSize= allows %llu MiB",
-			mib(offer->size_bytes), mib(facts->download->max_size));
+			"the artifact has %llu bytes, MaxSize= allows %llu",
+			(unsigned long long)offer->size_bytes,
+			(unsigned long long)facts->download->max_size);
 }
 
 bool policy_accepts(const struct policy_facts *facts, const struct offer *offer,

@@ -296,6 +296,30 @@ static void root_the_daemons_user_and_its_group_are_trusted(void **state)
 
 /* ---- how many ---- */
 
+/* One that watches is never idle. */
+static const char watch[] = "{\"method\":\"io.otad.Watch\",\"more\":true}";
+
+static void an_idle_client_makes_room(void **state)
+{
+	struct control_fixture *fx = *state;
+	int fds[CONTROL_MAX_CLIENTS];
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(fds); i++) {
+		fds[i] = control_dial(fx);
+		if (i == 0)
+			control_send(fx, fds[i], watch, sizeof(watch));
+		else
+			control_send(fx, fds[i], get_stats, sizeof(get_stats));
+		free(control_receive(fx, fds[i]));
+	}
+	expect_served(fx);
+	assert_null(control_receive(fx, fds[1]));
+	control_send(fx, fds[2], get_stats, sizeof(get_stats));
+	free(control_receive(fx, fds[2]));
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
 static void the_65th_client_is_told_so(void **state)
 {
 	struct control_fixture *fx = *state;
@@ -305,12 +329,12 @@ static void the_65th_client_is_told_so(void **state)
 
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(fds); i++) {
 		fds[i] = control_dial(fx);
-		control_send(fx, fds[i], get_stats, sizeof(get_stats));
+		control_send(fx, fds[i], watch, sizeof(watch));
 	}
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(fds); i++) {
 		char *text = control_receive(fx, fds[i]);
 
-		served += strstr(text, "{\"parameters\":{\"succeeded\"") == text;
+		served += strstr(text, "{\"parameters\":{") == text;
 		refused += strstr(text, "{\"error\":\"io.otad.Refused\","
 					"\"parameters\":{\"kind\":\"busy\"") == text;
 		free(text);
@@ -616,6 +640,7 @@ int main(void)
 		TEST(half_a_call_is_none),
 		TEST(others_may_look_but_not_touch),
 		TEST(root_the_daemons_user_and_its_group_are_trusted),
+		TEST(an_idle_client_makes_room),
 		TEST(the_65th_client_is_told_so),
 		TEST(one_stranger_cannot_take_all_places),
 		TEST(a_watcher_that_does_not_read_is_ended_with_an_error),
