@@ -49,7 +49,7 @@ static bool publish_directly(void *user_data,
 
 struct queued {
 	struct session *session;
-	const char *device;
+	const char *device; /* whose pace it keeps; NULL: an answer, no one's */
 	bool is_version;
 };
 
@@ -65,6 +65,9 @@ static enum outbox_class class_of(const struct queued *queued,
 		return OUTBOX_VERSION;
 	if (publication->qos > 0 ||
 	    cloud_traits(session->cloud)->gap_holds_states)
+		return OUTBOX_PROGRESS;
+	/* Of a command that came at once: it is told after the versions. */
+	if (session->connected && !session->open)
 		return OUTBOX_PROGRESS;
 	return OUTBOX_FLEETING;
 }
@@ -134,8 +137,11 @@ bool session_report(struct session *session, const struct report *report,
 		    struct ota_error *err)
 {
 	struct report filled = *report;
-	struct queued queued = { session, report->device,
-				 report->event == REPORT_VERSION };
+	struct queued queued = {
+		.session = session,
+		.device = is_answer(report->event) ? NULL : report->device,
+		.is_version = report->event == REPORT_VERSION,
+	};
 	struct link *link = link_of(session, report->device);
 
 	if (report->event == REPORT_PROPERTY && link)
@@ -152,7 +158,7 @@ bool session_report_reject(struct session *session,
 			   struct ota_error *err)
 {
 	struct direct direct = { session, NULL };
-	struct queued queued = { session, message->device, false };
+	struct queued queued = { .session = session };
 	bool now = session->online;
 
 	return cloud_encode_reject(session->cloud, session->inventory, message,
@@ -226,26 +232,18 @@ bool session_is_property_due(const struct session *session, const char *device)
 			cloud_traits(session->cloud)->property_gap_ms);
 }
 
-/* One that was removed meanwhile is paced with the gateway. */
-static struct link *pace_of(const struct session *session, const char *device)
-{
-	struct link *link = device ? link_of(session, device) : NULL;
-
-	return link ? link
-		    : session_link(inventory_at(session->inventory, 0));
-}
-
 enum outbox_sent session_send(void *user_data,
 			      const struct outbox_message *message,
 			      int *ret_id)
 {
 	struct session *session = user_data;
-	struct link *link = pace_of(session, message->device);
+	struct link *link =
+		message->device ? link_of(session, message->device) : NULL;
 	struct ota_error err;
 
 	if (!message->passes)
 		session->pass_ms = loop_now_ms(session->loop);
-	if (!may_send_at(session, link, session->pass_ms))
+	if (link && !may_send_at(session, link, session->pass_ms))
 		return OUTBOX_DEVICE_NOT_NOW;
 	if (!mqtt_publish(session->mqtt, message->topic, message->payload,
 			  strlen(message->payload), message->qos, ret_id,
@@ -253,7 +251,8 @@ enum outbox_sent session_send(void *user_data,
 		log_debug(NULL, "Not sent yet: %s", err.text);
 		return OUTBOX_NOT_NOW;
 	}
-	link->last_sent_ms = loop_now_ms(session->loop);
+	if (link)
+		link->last_sent_ms = loop_now_ms(session->loop);
 	session->counts.reports_sent++;
 	return OUTBOX_SENT;
 }

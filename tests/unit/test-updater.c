@@ -318,6 +318,51 @@ static void eztcloud_paces_each_device_for_itself(void **state)
 	}
 }
 
+/* Connected, and a command comes before anything is acknowledged. */
+static void start_with_a_command(struct updater_fixture *fx, const char *ini,
+				 const char *topic, const char *json)
+{
+	fake_mqtt_hold(true);
+	fixture_start(fx, ini);
+	assert_true(fake_mqtt_accept());
+	fixture_deliver(fx, topic, json);
+	fake_mqtt_hold(false);
+	fake_loop_settle(fx->loop);
+	assert_int_equal(fixture_next(fx)->kind, FAKE_MQTT_SUBSCRIBE);
+}
+
+static void a_command_that_waited_is_reported_from_its_beginning(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start_with_a_command(fx, TENCENT, OTA_UPDATE,
+			     "{'type':'update_firmware','version':'0.2',"
+			     "'url':'http://web/fw','md5sum':'" MD5 "',"
+			     "'file_size':15}");
+	/* So quick that it is over before the version is told. */
+	expect_sent(fx, OTA_REPORT, 1,
+		    "{'type':'report_version','report':{'version':'0.2'}}");
+	assert_non_null(strstr(fixture_next(fx)->payload, "\"percent\":\"0\""));
+}
+
+static void an_answer_keeps_nobodys_pace(void **state)
+{
+	struct updater_fixture *fx = *state;
+	uint64_t told_ms;
+
+	start_with_a_command(fx, EZTCLOUD, "command_send/DU_1",
+			     "{'method':'otaUpgrade','params':{'upgrade':true,"
+			     "'version':'1.0.2','url':'http://web/fw',"
+			     "'size':15,'md5':'" MD5 "'},'id':7}");
+	while (strcmp(fake_mqtt_at(fx->read)->topic, "attributes/DU_1") != 0)
+		fixture_next(fx);
+	told_ms = fixture_next(fx)->at_ms;
+	fake_loop_advance(fx->loop, 60000);
+	while (strcmp(fake_mqtt_at(fx->read)->topic, "command_reply/DU_1") != 0)
+		fixture_next(fx);
+	assert_in_range(fixture_next(fx)->at_ms, told_ms, told_ms + 100);
+}
+
 /* ---- refusals ---- */
 
 static void expect_refusal(struct updater_fixture *fx, const char *code,
@@ -933,6 +978,8 @@ int main(void)
 		TEST(a_version_that_is_refused_is_told_again_in_a_minute),
 		TEST(eztcloud_is_answered_before_anything_is_told),
 		TEST(eztcloud_paces_each_device_for_itself),
+		TEST(a_command_that_waited_is_reported_from_its_beginning),
+		TEST(an_answer_keeps_nobodys_pace),
 		TEST(a_file_left_of_an_ended_job_displaces_no_other),
 		TEST(a_history_that_cannot_be_written_delays_a_report_at_most),
 		TEST(a_downgrade_is_refused_and_told),

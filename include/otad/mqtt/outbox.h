@@ -26,7 +26,7 @@ enum outbox_class {
 };
 
 struct outbox_message {
-	const char *device; /* whom it is about; NULL: not known */
+	const char *device; /* whom it is about; NULL: all the same */
 	/* When sent: another that waits longer has just been passed over. What
 	 * its device had to wait for must not be over now. */
 	bool passes;
