@@ -26,16 +26,31 @@ struct segment {
 	uint64_t at, size_bytes;
 };
 
-static bool read_at(int fd, void *buffer, size_t size, uint64_t at)
+static bool cut_off(struct ota_error *err)
+{
+	return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
+			"the artifact is cut off: its headers tell of more");
+}
+
+static bool damaged(struct ota_error *err)
+{
+	return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
+			"the artifact has a damaged ELF header");
+}
+
+static bool read_at(int fd, void *buffer, size_t size, uint64_t at,
+		    struct ota_error *err)
 {
 	ssize_t n;
 
 	if (at > INT64_MAX)
-		return false;
+		return cut_off(err);
 	do
 		n = pread(fd, buffer, size, (off_t)at);
 	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)size;
+	if (n < 0)
+		return ota_fail_errno(err, errno, "read the headers of a program");
+	return n == (ssize_t)size || cut_off(err);
 }
 
 #define COPY_HEADER(elf, header)                             \
@@ -51,18 +66,18 @@ static bool read_at(int fd, void *buffer, size_t size, uint64_t at)
 		(elf)->n_sections = (header).e_shnum;        \
 	} while (0)
 
-/* False when cut off. The identification must be right already. */
-static bool read_header(int fd, struct elf *elf)
+/* The identification must be right already. */
+static bool read_header(int fd, struct elf *elf, struct ota_error *err)
 {
 	Elf32_Ehdr narrow;
 	Elf64_Ehdr wide;
 
 	if (elf->ident[EI_CLASS] == ELFCLASS32) {
-		if (!read_at(fd, &narrow, sizeof(narrow), 0))
+		if (!read_at(fd, &narrow, sizeof(narrow), 0, err))
 			return false;
 		COPY_HEADER(elf, narrow);
 	} else {
-		if (!read_at(fd, &wide, sizeof(wide), 0))
+		if (!read_at(fd, &wide, sizeof(wide), 0, err))
 			return false;
 		COPY_HEADER(elf, wide);
 	}
@@ -70,19 +85,19 @@ static bool read_header(int fd, struct elf *elf)
 }
 
 static bool read_segment(int fd, const struct elf *elf, unsigned index,
-			 struct segment *ret)
+			 struct segment *ret, struct ota_error *err)
 {
 	uint64_t at = elf->segments_at + (uint64_t)index * elf->segment_bytes;
 	Elf32_Phdr narrow;
 	Elf64_Phdr wide;
 
 	if (elf->ident[EI_CLASS] == ELFCLASS32) {
-		if (!read_at(fd, &narrow, sizeof(narrow), at))
+		if (!read_at(fd, &narrow, sizeof(narrow), at, err))
 			return false;
 		*ret = (struct segment){narrow.p_type, narrow.p_offset,
 					narrow.p_filesz};
 	} else {
-		if (!read_at(fd, &wide, sizeof(wide), at))
+		if (!read_at(fd, &wide, sizeof(wide), at, err))
 			return false;
 		*ret = (struct segment){wide.p_type, wide.p_offset,
 					wide.p_filesz};
@@ -130,8 +145,9 @@ static bool check_ident(int fd, uint64_t size, struct elf *elf,
 	if (size == 0)
 		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
 				"the artifact is empty");
-	if (size < EI_NIDENT || !read_at(fd, elf->ident, EI_NIDENT, 0) ||
-	    memcmp(elf->ident, ELFMAG, SELFMAG) != 0)
+	if (size >= EI_NIDENT && !read_at(fd, elf->ident, EI_NIDENT, 0, err))
+		return false;
+	if (size < EI_NIDENT || memcmp(elf->ident, ELFMAG, SELFMAG) != 0)
 		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
 				"the artifact is no ELF program%s",
 				memcmp(elf->ident, "#!", 2) == 0
@@ -140,8 +156,7 @@ static bool check_ident(int fd, uint64_t size, struct elf *elf,
 	if (elf->ident[EI_VERSION] != EV_CURRENT ||
 	    (elf->ident[EI_CLASS] != ELFCLASS32 &&
 	     elf->ident[EI_CLASS] != ELFCLASS64))
-		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-				"the artifact has a damaged ELF header");
+		return damaged(err);
 	return true;
 }
 
@@ -168,12 +183,6 @@ static bool fits(uint64_t at, uint64_t bytes, uint64_t size)
 	return at <= size && bytes <= size - at;
 }
 
-static bool cut_off(struct ota_error *err)
-{
-	return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-			"the artifact is cut off: its headers tell of more");
-}
-
 static bool check_shape(const struct elf *elf, uint64_t size,
 			struct ota_error *err)
 {
@@ -187,8 +196,7 @@ static bool check_shape(const struct elf *elf, uint64_t size,
 				"the artifact is an ELF file, but no program");
 	if (elf->n_segments == 0 || elf->n_segments > MAX_SEGMENTS ||
 	    elf->segment_bytes != segment_bytes)
-		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-				"the artifact has a damaged ELF header");
+		return damaged(err);
 	if (!fits(elf->segments_at,
 		  (uint64_t)elf->n_segments * elf->segment_bytes, size))
 		return cut_off(err);
@@ -203,19 +211,25 @@ static bool check_shape(const struct elf *elf, uint64_t size,
 static bool read_loader(int fd, const struct segment *segment, char *loader,
 			size_t size, struct ota_error *err)
 {
-	if (segment->size_bytes == 0 || segment->size_bytes > size ||
-	    !read_at(fd, loader, (size_t)segment->size_bytes, segment->at) ||
-	    loader[segment->size_bytes - 1] != '\0' || loader[0] != '/') {
+	size_t length = (size_t)segment->size_bytes;
+
+	if (segment->size_bytes == 0 || segment->size_bytes > size)
+		return damaged(err);
+	if (!read_at(fd, loader, length, segment->at, err)) {
 		loader[0] = '\0';
-		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-				"the artifact has a damaged ELF header");
+		return false;
 	}
-	if (access(loader, F_OK) < 0)
-		return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
-				"the artifact needs %s, which this system does "
-				"not have",
-				loader);
-	return true;
+	if (loader[length - 1] != '\0' || loader[0] != '/') {
+		loader[0] = '\0';
+		return damaged(err);
+	}
+	if (access(loader, F_OK) == 0)
+		return true;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return ota_fail_errno(err, errno, "look for %s", loader);
+	return ota_fail(err, OTA_ERROR_INCOMPATIBLE,
+			"the artifact needs %s, which this system does not have",
+			loader);
 }
 
 static bool check_segments(int fd, const struct elf *elf, uint64_t size,
@@ -226,8 +240,8 @@ static bool check_segments(int fd, const struct elf *elf, uint64_t size,
 	bool loads = false;
 
 	for (unsigned i = 0; i < elf->n_segments; i++) {
-		if (!read_segment(fd, elf, i, &segment))
-			return cut_off(err);
+		if (!read_segment(fd, elf, i, &segment, err))
+			return false;
 		if (segment.type != PT_LOAD && segment.type != PT_INTERP)
 			continue;
 		if (!fits(segment.at, segment.size_bytes, size))
@@ -250,10 +264,8 @@ static bool read_own(struct elf *own, struct ota_error *err)
 
 	if (fd < 0)
 		return ota_fail_errno(err, errno, "open /proc/self/exe");
-	if (!read_at(fd, own->ident, EI_NIDENT, 0) || !read_header(fd, own))
-		return ota_fail(err, OTA_ERROR_INTERNAL,
-				"cannot read our own ELF header");
-	return true;
+	return read_at(fd, own->ident, EI_NIDENT, 0, err) &&
+	       read_header(fd, own, err);
 }
 
 bool elf_check(const char *path, char *ret_loader, size_t size,
@@ -275,9 +287,8 @@ bool elf_check(const char *path, char *ret_loader, size_t size,
 				"the artifact is not a regular file");
 	if (!check_ident(fd, (uint64_t)st.st_size, &elf, err))
 		return false;
-	if (!read_header(fd, &elf))
-		return cut_off(err);
-	return check_machine(&elf, &own, err) &&
+	return read_header(fd, &elf, err) &&
+	       check_machine(&elf, &own, err) &&
 	       check_shape(&elf, (uint64_t)st.st_size, err) &&
 	       check_segments(fd, &elf, (uint64_t)st.st_size, ret_loader, size,
 			      err);

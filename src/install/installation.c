@@ -269,9 +269,9 @@ enum install_found installation_inspect(struct installation *in,
 					struct ota_error *why)
 {
 	ota_error_clear(why);
-	/* Without its record nothing was changed: it is written first. */
-	if (!install_record_read(in, NULL))
-		return INSTALL_FOUND_UNTOUCHED;
+	/* No record at all is one of a target that nobody touched. */
+	if (!install_record_read(in, why))
+		return INSTALL_FOUND_UNKNOWN;
 	return in->ops->inspect(in, why);
 }
 

@@ -293,9 +293,11 @@ static void roll_back(struct installation *in)
 static enum install_found inspect(struct installation *in,
 				  struct ota_error *why)
 {
-	bool swapped = target_is_swapped(in);
+	enum install_found found = target_inspect(in, why);
 	struct trial ended;
 
+	if (found == INSTALL_FOUND_UNKNOWN)
+		return found;
 	/* With the staged file still there, there was nothing to judge. */
 	if (in->target.staged && !in->record.undoing &&
 	    file_exists(in->target.staged))
@@ -307,8 +309,8 @@ static enum install_found inspect(struct installation *in,
 		trial_done(&ended);
 		return INSTALL_FOUND_ROLLED_BACK;
 	}
-	if (!swapped)
-		return INSTALL_FOUND_UNTOUCHED;
+	if (found != INSTALL_FOUND_SWAPPED)
+		return found;
 	return runs(in->target.path) ? INSTALL_FOUND_RUNNING :
 				       INSTALL_FOUND_SWAPPED;
 }
@@ -316,9 +318,9 @@ static enum install_found inspect(struct installation *in,
 static void clean(struct installation *in)
 {
 	/* A way back that failed: otad-launch shall go on judging. */
-	bool on_trial = target_is_swapped(in);
 	struct trial trial;
 	struct ota_error err;
+	bool on_trial = target_inspect(in, &err) != INSTALL_FOUND_UNTOUCHED;
 
 	if (on_trial) {
 		on_trial = trial_read(in->env->state_dir, &trial, NULL);

@@ -196,7 +196,8 @@ void target_stage(struct installation *in, bool executable,
 		in->file_next(in, &err);
 		return;
 	}
-	if (!in->artifact || lstat(in->artifact, &artifact) < 0) {
+	if (!in->artifact || (lstat(in->artifact, &artifact) < 0 &&
+			      errno == ENOENT)) {
 		stage_again(in);
 		return;
 	}

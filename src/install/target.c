@@ -290,6 +290,9 @@ bool target_swap(struct installation *in, struct ota_error *err)
 		return false;
 	if (file_exists(in->target.staged))
 		return file_rename(in->target.staged, in->target.path, err);
+	if (errno != ENOENT)
+		return ota_fail_errno(err, errno, "examine %s",
+				      in->target.staged);
 	if (in->record.form == BACKUP_FORM_UNKNOWN || holds_old(in))
 		return ota_fail(err, OTA_ERROR_INSTALL_FAILED,
 				"%s is gone", in->target.staged);
@@ -315,12 +318,6 @@ bool target_clean(struct installation *in, struct ota_error *err)
 	return install_record_remove(in, err);
 }
 
-bool target_is_swapped(struct installation *in)
-{
-	return in->record.form != BACKUP_FORM_UNKNOWN &&
-	       target_look(in, NULL) && !target_is_unchanged(in);
-}
-
 void target_step_backup(struct installation *in)
 {
 	target_back_up(in, &(struct backup_request){ .running = NULL },
@@ -344,6 +341,10 @@ void target_step_clean(struct installation *in)
 enum install_found target_inspect(struct installation *in,
 				  struct ota_error *why)
 {
-	return target_is_swapped(in) ? INSTALL_FOUND_SWAPPED :
-				       INSTALL_FOUND_UNTOUCHED;
+	if (in->record.form == BACKUP_FORM_UNKNOWN)
+		return INSTALL_FOUND_UNTOUCHED;
+	if (!target_look(in, why))
+		return INSTALL_FOUND_UNKNOWN;
+	return target_is_unchanged(in) ? INSTALL_FOUND_UNTOUCHED :
+					 INSTALL_FOUND_SWAPPED;
 }

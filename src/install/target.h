@@ -77,7 +77,6 @@ bool target_swap(struct installation *in, struct ota_error *err) OTA_MUST_CHECK;
 /* CLEAN: staged remains and the record away. */
 bool target_clean(struct installation *in, struct ota_error *err)
 	OTA_MUST_CHECK;
-bool target_is_swapped(struct installation *in);
 
 /* The steps that need nothing but the file. */
 void target_step_backup(struct installation *in);

@@ -50,6 +50,8 @@ bool runner_need_installation(struct job *job, struct ota_error *err)
 
 	if (job->installation)
 		return true;
+	if (digest && !path)
+		return ota_fail_memory(err, "installing");
 	if (digest)
 		request.digest = *digest;
 	job->installation = installation_new(&job->updater->env, &request,
@@ -130,9 +132,12 @@ static bool find_installation(struct job *job, enum install_found *ret_found)
 		return false;
 	}
 	*ret_found = installation_inspect(job->installation, &err);
-	if (*ret_found != INSTALL_FOUND_ROLLED_BACK)
+	if (*ret_found == INSTALL_FOUND_ROLLED_BACK)
+		was_rolled_back(job, &err);
+	else if (*ret_found == INSTALL_FOUND_UNKNOWN)
+		job_fail(job, &err);
+	else
 		return true;
-	was_rolled_back(job, &err);
 	return false;
 }
 

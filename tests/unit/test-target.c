@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -552,6 +553,25 @@ static void a_record_of_another_job_is_ignored(void **state)
 	install_assert_text(fx->backup, "new");
 }
 
+/* What cannot be read now is not taken for what is not there. */
+static void what_cannot_be_looked_at_is_unknown(void **state)
+{
+	struct install_fixture *fx = *state;
+	struct rlimit before, none = { 0 };
+	enum install_found found;
+
+	install_until(fx, INSTALL_SWAP);
+	install_begin(fx);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	found = installation_inspect(fx->in, &fx->err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(found, INSTALL_FOUND_UNKNOWN);
+	assert_int_equal(fx->err.sys_errno, EMFILE);
+	assert_int_equal(install_inspect(fx), INSTALL_FOUND_SWAPPED);
+}
+
 /* ---- power cuts ---- */
 
 static void every_step_may_be_run_again(void **state)
@@ -751,6 +771,7 @@ int main(void)
 		TEST(a_later_job_may_go_back_too),
 		TEST(the_next_job_keeps_what_is_there_then),
 		TEST(a_record_of_another_job_is_ignored),
+		TEST(what_cannot_be_looked_at_is_unknown),
 		TEST(every_step_may_be_run_again),
 		TEST(every_step_may_be_run_again_without_the_target),
 		TEST(a_moved_artifact_is_hashed_where_it_is_now),

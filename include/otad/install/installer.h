@@ -64,6 +64,7 @@ enum install_found {
 	INSTALL_FOUND_SWAPPED,	   /* the new one is in place, not known to run */
 	INSTALL_FOUND_RUNNING,	   /* self: this process is the new version */
 	INSTALL_FOUND_ROLLED_BACK, /* self: otad-launch put the old one back */
+	INSTALL_FOUND_UNKNOWN,	   /* cannot be told now; maybe later */
 };
 
 /* The program that runs: what `self` replaces. Borrowed strings. */
@@ -137,7 +138,8 @@ void installation_run(struct installation *installation, enum install_step step)
 /* Kills a step's child, if any; the step ends with `cancelled` by itself. */
 void installation_cancel(struct installation *installation);
 
-/* What is in place now. For ROLLED_BACK `why` says what otad-launch saw. */
+/* What is in place now. For ROLLED_BACK `why` says what otad-launch saw, for
+ * UNKNOWN what is in the way of a look. */
 enum install_found installation_inspect(struct installation *installation,
 					struct ota_error *why);
 
