@@ -165,7 +165,7 @@ struct config *config_load(const struct config_source *source,
 		.platforms = source->platforms,
 	};
 
-	*report = (struct config_report){ 0 };
+	*report = (struct config_report){ .unreadable = !config || !file };
 	if (config)
 		config->references = 1;
 	if (!config || !file)
@@ -173,6 +173,10 @@ struct config *config_load(const struct config_source *source,
 	build_config(&build);
 	sort_problems(report, &build.document);
 	document_done(&build.document);
+	if (build.problems.no_memory) {
+		config_report_done(report);
+		report->unreadable = true;
+	}
 	return problems_exist(&build.problems) ? NULL : OTA_TAKE(config);
 }
 

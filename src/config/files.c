@@ -27,6 +27,29 @@ static const char *reason(const struct ota_error *err)
 	return err->sys_errno ? strerror(err->sys_errno) : err->text;
 }
 
+/* Not what somebody has to mend who wrote or placed the file. */
+static bool is_passing(int sys_errno)
+{
+	return sys_errno == EIO || sys_errno == EMFILE ||
+	       sys_errno == ENFILE || sys_errno == EINTR || sys_errno == EAGAIN;
+}
+
+static void cannot_read(struct config_build *build, const char *path,
+			const struct ota_error *err, const char *advice)
+{
+	if (err->kind == OTA_ERROR_INTERNAL &&
+	    (!err->sys_errno || err->sys_errno == ENOMEM)) {
+		problem_no_memory(&build->problems);
+	} else if (is_passing(err->sys_errno)) {
+		build->problems.report->unreadable = true;
+		problem_add(&build->problems, path, 0, "cannot be read: %s",
+			    reason(err));
+	} else {
+		problem_add(&build->problems, path, 0, "cannot be read: %s; %s",
+			    reason(err), advice);
+	}
+}
+
 static void load_file(struct config_build *build, const char *path,
 		      const char *missing_advice)
 {
@@ -39,8 +62,7 @@ static void load_file(struct config_build *build, const char *path,
 	if (!file)
 		problem_no_memory(&build->problems);
 	else if (!text)
-		problem_add(&build->problems, path, 0,
-			    "cannot be read: %s; %s", reason(&err),
+		cannot_read(build, path, &err,
 			    err.sys_errno == ENOENT ? missing_advice :
 						      "correct or remove it");
 	else
@@ -76,6 +98,7 @@ void load_files(struct config_build *build)
 {
 	OTA_CLEANUP(freep) char *dir = NULL;
 	struct dirent **entries = NULL;
+	struct ota_error err;
 	int count;
 
 	load_file(build, build->file, "create it or give --config");
@@ -85,13 +108,11 @@ void load_files(struct config_build *build)
 		return;
 	}
 	count = scandir(dir, &entries, is_drop_in, compare_bytes);
-	if (count < 0 && errno == ENOMEM)
-		problem_no_memory(&build->problems);
-	else if (count < 0 && errno != ENOENT)
-		problem_add(&build->problems, dir, 0,
-			    "cannot be read: %s; expected a folder of drop-in "
-			    "files",
-			    strerror(errno));
+	if (count < 0 && errno != ENOENT) {
+		ota_fail_errno(&err, errno, "read %s", dir);
+		cannot_read(build, dir, &err,
+			    "expected a folder of drop-in files");
+	}
 	for (int i = 0; i < count; i++) {
 		load_drop_in(build, dir, entries[i]->d_name);
 		free(entries[i]);

@@ -25,6 +25,7 @@ void config_report_done(struct config_report *report)
 bool problem_no_memory(struct problems *problems)
 {
 	problems->no_memory = true;
+	problems->report->unreadable = true;
 	return false;
 }
 

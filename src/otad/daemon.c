@@ -17,6 +17,7 @@
 #include "otad/control/metrics.h"
 #include "otad/fetch/fetch.h"
 #include "otad/update/updater.h"
+#include "otad/verify/hasher.h"
 
 #include "resolver.h"
 #include "self.h"
@@ -70,9 +71,15 @@ static void tell_problem(const struct config_problem *problem, bool reloading)
 		fprintf(stderr, "%s\n", text);
 }
 
-/* `*ret_waits`: nothing is wrong with it but that nobody has written it yet. */
+/* What there is without a configuration. */
+enum no_config {
+	CONFIG_REFUSED,
+	CONFIG_UNWRITTEN, /* nothing is wrong with it but that */
+	CONFIG_UNREADABLE, /* but maybe at the next start */
+};
+
 static struct config *load_config(const struct options *options, bool reloading,
-				  bool *ret_waits)
+				  enum no_config *ret_why)
 {
 	struct config_source source = {
 		.file = options->config_file,
@@ -81,14 +88,17 @@ static struct config *load_config(const struct options *options, bool reloading,
 	struct config_report report = { 0 };
 	struct config *config = config_load(&source, &report);
 	char text[PROBLEM_SIZE];
+	bool waits;
 
-	*ret_waits = !config && report.unconfigured && notify_is_supervised() &&
-		     !options->check_config;
-	for (size_t i = 0; i < report.n_problems && !*ret_waits; i++)
+	waits = !config && report.unconfigured && notify_is_supervised() &&
+		!options->check_config;
+	*ret_why = waits ? CONFIG_UNWRITTEN :
+		   report.unreadable ? CONFIG_UNREADABLE : CONFIG_REFUSED;
+	for (size_t i = 0; i < report.n_problems && !waits; i++)
 		tell_problem(&report.problems[i], reloading);
 	if (!config && report.n_problems == 0)
 		log_error(NULL, "The configuration cannot be read: out of memory");
-	if (!config && !*ret_waits && !reloading && report.n_problems > 0)
+	if (!config && !waits && !reloading && report.n_problems > 0)
 		notify_status("Configuration refused: %s",
 			      problem_text(&report.problems[0], text));
 	config_report_done(&report);
@@ -174,7 +184,7 @@ static bool open_metrics(struct otad *otad, struct ota_error *err)
 static bool open_rest(struct otad *otad, struct ota_error *err)
 {
 	otad->fetcher = fetcher_new(otad->loop, err);
-	if (!otad->fetcher)
+	if (!otad->fetcher || !hasher_works(err))
 		return false;
 	resolver_init(&otad->resolver, otad->fetcher);
 	return self_init(&otad->self, otad->argv, otad->version,
@@ -247,13 +257,15 @@ static void begin(struct otad *otad, struct config *config)
 static void reload(struct otad *otad)
 {
 	OTA_CLEANUP(config_unrefp) struct config *config = NULL;
-	bool waits;
+	enum no_config why;
 
 	notify_reloading();
-	config = load_config(otad->options, true, &waits);
+	config = load_config(otad->options, true, &why);
 	if (!config && !otad->config)
-		log_error(NULL, "%s", waits ? "There is still no configuration" :
-					      "otad waits for another one");
+		log_error(NULL, "%s",
+			  why == CONFIG_UNWRITTEN ?
+				  "There is still no configuration" :
+				  "otad waits for another one");
 	else if (!config)
 		log_error(NULL, "The configuration stays as it was");
 	else if (otad->config)
@@ -358,15 +370,17 @@ int daemon_main(const struct options *options, char **argv,
 	};
 	OTA_CLEANUP(config_unrefp) struct config *config = NULL;
 	struct ota_error err = OTA_ERROR_INIT;
-	bool waits;
+	enum no_config why;
 	int status;
 
 	log_open(LOG_TARGET_AUTO,
 		 options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (options->check_config)
 		borrow_credentials();
-	config = load_config(options, false, &waits);
-	if (!config && !waits)
+	config = load_config(options, false, &why);
+	if (!config && why == CONFIG_UNREADABLE)
+		return EXIT_FAILURE;
+	if (!config && why == CONFIG_REFUSED)
 		return SELF_EXIT_CONFIG;
 	if (options->check_config)
 		return 0;

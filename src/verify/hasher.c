@@ -13,7 +13,9 @@ static bool begin(EVP_MD_CTX *context, const EVP_MD *alg, struct ota_error *err)
 {
 	if (!context || EVP_DigestInit_ex(context, alg, NULL) == 1)
 		return true;
-	return ota_fail(err, OTA_ERROR_INTERNAL, "OpenSSL offers no %s",
+	/* It does not always say which of the two. */
+	return ota_fail(err, OTA_ERROR_INTERNAL,
+			"OpenSSL offers no %s, or memory is out",
 			EVP_MD_get0_name(alg));
 }
 
@@ -31,6 +33,14 @@ struct hasher *hasher_new(unsigned algs, struct ota_error *err)
 	if (!hasher_reset(hasher, err))
 		return NULL;
 	return OTA_TAKE(hasher);
+}
+
+bool hasher_works(struct ota_error *err)
+{
+	OTA_CLEANUP(hasher_freep)
+	struct hasher *hasher = hasher_new(HASHER_SHA256, err);
+
+	return hasher;
 }
 
 struct hasher *hasher_free(struct hasher *hasher)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,24 @@ static void a_missing_file_says_what_to_do(void **state)
 	assert_problem(fx, 0, "otad.conf", 0,
 		       "cannot be read: No such file or directory; create it "
 		       "or give --config");
+}
+
+static void what_passes_is_no_mistake_of_the_file(void **state)
+{
+	struct config_fixture *fx = *state;
+	struct rlimit before, none = { 0 };
+
+	assert_null(fixture_load(fx, "missing.conf"));
+	assert_false(fx->report.unreadable);
+	fixture_write_text(fx, "otad.conf", TEST_MINIMUM);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_null(fixture_load(fx, "otad.conf"));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(fx->report.unreadable);
+	assert_problem(fx, 0, "otad.conf", 0,
+		       "cannot be read: Too many open files");
 }
 
 static void nobody_has_said_who_we_are(void **state)
@@ -310,6 +329,7 @@ int main(void)
 					config_fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_missing_file_says_what_to_do),
+		TEST(what_passes_is_no_mistake_of_the_file),
 		TEST(nobody_has_said_who_we_are),
 		TEST(a_folder_is_no_file),
 		TEST(a_file_of_more_than_a_megabyte_is_refused),

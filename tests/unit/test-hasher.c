@@ -85,12 +85,20 @@ static void reset_forgets(void **state)
 	hasher_free(hasher);
 }
 
+static void openssl_is_there(void **state)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	assert_true(hasher_works(&err));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hashes_in_both_ways_at_once),
 		cmocka_unit_test(fills_only_what_was_asked_for),
 		cmocka_unit_test(reset_forgets),
+		cmocka_unit_test(openssl_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,9 @@ struct config_report {
 	/* Nobody has said yet who we are: all there is to say against it is that
 	 * there is neither Platform= nor Host=. As freshly installed. */
 	bool unconfigured;
+	/* Nor is anything known to be wrong with it: memory was out, or the disk
+	 * did not let us read. Another try may do. */
+	bool unreadable;
 };
 /* Filled by config_load() in any case. */
 void config_report_done(struct config_report *report);
@@ -156,7 +159,8 @@ struct config_source {
  * Loads FILE, then FILE.d/NAME.conf (so otad.conf.d/ beside otad.conf) in the
  * byte order of their names. All problems are collected in `report`, not only
  * the first (up to a hundred). Returns owned, or NULL when there was any
- * problem; NULL without one means out of memory. Reads the environment:
+ * problem; NULL without one means out of memory: what else was found may come
+ * of that, and is dropped. Reads the environment:
  * $CONFIGURATION_DIRECTORY, $STATE_DIRECTORY, $RUNTIME_DIRECTORY and
  * $CREDENTIALS_DIRECTORY.
  */

@@ -15,6 +15,12 @@ enum {
 	HASHER_SHA256 = 1 << 1,
 };
 
+/*
+ * OpenSSL sets itself up once in a process; where that failed, nothing can be
+ * verified until the next start.
+ */
+bool hasher_works(struct ota_error *err) OTA_MUST_CHECK;
+
 /* Returns owned, or NULL with `err`. `algs` is a set of HASHER_... */
 struct hasher *hasher_new(unsigned algs, struct ota_error *err) OTA_MUST_CHECK;
 struct hasher *hasher_free(struct hasher *hasher);
