@@ -51,7 +51,7 @@ static void subscribe(struct session *session, struct device *device)
 void session_refuse(struct session *session, struct device *device)
 {
 	session_link(device)->stage = STAGE_REFUSED;
-	session_set_timer(session, &session->refused_timer, SUBSCRIBE_AGAIN_MS,
+	session_set_timer(session, SESSION_TIMER_REFUSED, SUBSCRIBE_AGAIN_MS,
 			  on_subscribe_again);
 }
 
@@ -110,7 +110,7 @@ static void ask_online(struct session *session, struct device *device)
 	session->online_asked = true;
 	/* During a walk over all of them, that sets it. */
 	if (session->online_next == 0)
-		session_set_timer(session, &session->online_timer,
+		session_set_timer(session, SESSION_TIMER_ONLINE,
 				  ONLINE_RETRY_MS, on_online_retry);
 }
 
@@ -135,12 +135,14 @@ static void on_online_retry(struct loop_source *source, void *user_data)
 		asked++;
 	}
 	if (session->online_next < count) {
-		loop_timer_set(session->online_timer, SESSION_BATCH_GAP_MS);
+		session_set_timer(session, SESSION_TIMER_ONLINE,
+				  SESSION_BATCH_GAP_MS, on_online_retry);
 		return;
 	}
 	session->online_next = 0;
 	if (session->online_asked)
-		loop_timer_set(session->online_timer, ONLINE_RETRY_MS);
+		session_set_timer(session, SESSION_TIMER_ONLINE,
+				  ONLINE_RETRY_MS, on_online_retry);
 }
 
 void session_bring_in(struct session *session, struct device *device)
@@ -195,7 +197,7 @@ static void tell_idle_some(struct session *session)
 		session_tell_idle(session, inventory_at(session->inventory,
 							session->idle_next++));
 	if (session->idle_next < count)
-		session_set_timer(session, &session->idle_timer,
+		session_set_timer(session, SESSION_TIMER_IDLE,
 				  SESSION_BATCH_GAP_MS, on_idle_time);
 }
 
@@ -213,11 +215,11 @@ static void let_go(struct session *session)
 	outbox_open(session->outbox);
 	tell_idle_some(session);
 	if (traits->version_repeat_ms)
-		session_set_timer(session, &session->version_timer,
-			  traits->version_repeat_ms, session_on_version_time);
+		session_set_timer(session, SESSION_TIMER_VERSION,
+				  traits->version_repeat_ms, session_on_version_time);
 	if (traits->checks && session->config->update.check_interval_ms)
-		session_set_timer(session, &session->check_timer, traits->first_check_ms,
-			  session_on_check_time);
+		session_set_timer(session, SESSION_TIMER_CHECK,
+				  traits->first_check_ms, session_on_check_time);
 }
 
 static bool is_settled(const struct session *session)
@@ -246,7 +248,7 @@ void session_pump(struct session *session)
 		brought++;
 	}
 	if (brought == SESSION_BATCH)
-		session_set_timer(session, &session->pump_timer,
+		session_set_timer(session, SESSION_TIMER_PUMP,
 				  PUMP_GAP_MS, on_pump_time);
 	if (!session->open && session->online && is_settled(session))
 		let_go(session);

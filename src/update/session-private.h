@@ -33,6 +33,25 @@ struct pending {
 	bool is_version;
 };
 
+enum session_timer_kind {
+	SESSION_TIMER_VERSION,
+	SESSION_TIMER_CHECK,
+	SESSION_TIMER_IDLE,
+	SESSION_TIMER_PUMP,
+	SESSION_TIMER_ANSWER,
+	SESSION_TIMER_ONLINE,
+	SESSION_TIMER_REFUSED,
+	SESSION_TIMER_GAP,
+	SESSION_TIMER_FLUSH, /* also without a connection */
+};
+#define SESSION_TIMERS (SESSION_TIMER_FLUSH + 1)
+
+/* Made with the session: what has to be done later needs no memory then. */
+struct session_timer {
+	struct loop_source *source;
+	loop_fn fn;
+};
+
 struct session {
 	struct loop *loop;
 	struct config *config;
@@ -60,15 +79,7 @@ struct session {
 	uint64_t pass_ms; /* of the outbox over what waits */
 	uint32_t sequence;
 
-	struct loop_source *version_timer;
-	struct loop_source *check_timer;
-	struct loop_source *idle_timer;
-	struct loop_source *pump_timer;
-	struct loop_source *answer_timer;
-	struct loop_source *online_timer;
-	struct loop_source *refused_timer;
-	struct loop_source *gap_timer;
-	struct loop_source *flush_timer;
+	struct session_timer timers[SESSION_TIMERS];
 	void (*stopped)(void *user_data);
 	void *stopped_data;
 	bool stopping;
@@ -88,11 +99,10 @@ static inline struct link *session_link(struct device *device)
 }
 
 /* session.c */
-void session_drop_timer(struct loop_source **timer);
+void session_drop_timer(struct session *session, enum session_timer_kind kind);
 /* Those of one connection. */
 void session_drop_timers(struct session *session);
-/* Makes the timer, or arms the one there is. */
-void session_set_timer(struct session *session, struct loop_source **timer,
+void session_set_timer(struct session *session, enum session_timer_kind kind,
 		       uint64_t delay_ms, loop_fn fn);
 
 /* session-send.c: messages on their way to the broker */

@@ -202,7 +202,7 @@ static bool may_send_at(struct session *session, const struct link *link,
 	uint64_t left_ms = gap_left_ms(session, link, now_ms);
 
 	if (left_ms > 0)
-		session_set_timer(session, &session->gap_timer, left_ms,
+		session_set_timer(session, SESSION_TIMER_GAP, left_ms,
 				  on_gap);
 	return left_ms == 0;
 }

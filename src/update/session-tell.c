@@ -134,7 +134,8 @@ void session_on_version_time(struct loop_source *source, void *user_data)
 			repeat_versions(session, device);
 	}
 	if (repeat_ms)
-		loop_timer_set(session->version_timer, repeat_ms);
+		session_set_timer(session, SESSION_TIMER_VERSION, repeat_ms,
+				  session_on_version_time);
 }
 
 /* ---- checks ---- */
@@ -167,7 +168,8 @@ static bool check_module(struct session *session, struct device *device,
 
 	if (!session_encode(session, &report, NULL, err))
 		return false;
-	session_set_timer(session, &session->answer_timer, CHECK_ANSWER_MS, on_no_answer);
+	session_set_timer(session, SESSION_TIMER_ANSWER, CHECK_ANSWER_MS,
+			  on_no_answer);
 	return true;
 }
 
@@ -242,8 +244,9 @@ static void check_again_later(struct session *session)
 	if (!interval_ms)
 		return;
 	interval_ms = jitter(interval_ms);
-	loop_timer_set(session->check_timer,
-		       took_ms < interval_ms ? interval_ms - took_ms : 0);
+	session_set_timer(session, SESSION_TIMER_CHECK,
+		       took_ms < interval_ms ? interval_ms - took_ms : 0,
+			  session_on_check_time);
 }
 
 void session_on_check_time(struct loop_source *source, void *user_data)
@@ -254,7 +257,8 @@ void session_on_check_time(struct loop_source *source, void *user_data)
 		session->check_began_ms = loop_now_ms(session->loop);
 	session->asked = session->open;
 	if (session->open && check_some(session)) {
-		loop_timer_set(session->check_timer, SESSION_BATCH_GAP_MS);
+		session_set_timer(session, SESSION_TIMER_CHECK,
+				  SESSION_BATCH_GAP_MS, session_on_check_time);
 		return;
 	}
 	session->check_next = 0;

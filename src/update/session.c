@@ -12,35 +12,43 @@
 /* Between two messages at the least, on average; 32 bits then last 497 days. */
 #define MESSAGE_MS 10
 
-void session_drop_timer(struct loop_source **timer)
+void session_drop_timer(struct session *session, enum session_timer_kind kind)
 {
-	*timer = loop_source_free(*timer);
+	loop_timer_set(session->timers[kind].source, LOOP_NEVER);
 }
 
 void session_drop_timers(struct session *session)
 {
-	session_drop_timer(&session->version_timer);
-	session_drop_timer(&session->check_timer);
-	session_drop_timer(&session->idle_timer);
-	session_drop_timer(&session->pump_timer);
-	session_drop_timer(&session->answer_timer);
-	session_drop_timer(&session->online_timer);
-	session_drop_timer(&session->refused_timer);
-	session_drop_timer(&session->gap_timer);
+	for (unsigned i = 0; i < SESSION_TIMER_FLUSH; i++)
+		session_drop_timer(session, i);
 }
 
-void session_set_timer(struct session *session, struct loop_source **timer,
-		      uint64_t delay_ms, loop_fn fn)
+void session_set_timer(struct session *session, enum session_timer_kind kind,
+		       uint64_t delay_ms, loop_fn fn)
 {
-	struct ota_error err;
+	session->timers[kind].fn = fn;
+	loop_timer_set(session->timers[kind].source, delay_ms);
+}
 
-	if (*timer) {
-		loop_timer_set(*timer, delay_ms);
-		return;
+static void on_time(struct loop_source *source, void *user_data)
+{
+	struct session *session = user_data;
+	unsigned i = 0;
+
+	while (session->timers[i].source != source)
+		i++;
+	session->timers[i].fn(source, session);
+}
+
+static bool make_timers(struct session *session, struct ota_error *err)
+{
+	for (unsigned i = 0; i < SESSION_TIMERS; i++) {
+		session->timers[i].source = loop_add_timer(
+			session->loop, LOOP_NEVER, on_time, session, err);
+		if (!session->timers[i].source)
+			return false;
 	}
-	*timer = loop_add_timer(session->loop, delay_ms, fn, session, &err);
-	if (!*timer)
-		log_error(NULL, "%s", err.text);
+	return true;
 }
 
 /* ---- the broker's side ---- */
@@ -166,7 +174,7 @@ static void note_refusal(struct session *session, const char *device_name)
 	if (!device)
 		return;
 	session_link(device)->refused = true;
-	session_set_timer(session, &session->version_timer, VERSION_AGAIN_MS,
+	session_set_timer(session, SESSION_TIMER_VERSION, VERSION_AGAIN_MS,
 			  session_on_version_time);
 }
 
@@ -174,7 +182,7 @@ static void note_refusal(struct session *session, const char *device_name)
 static void note_answer(struct session *session,
 			const struct cloud_message *message)
 {
-	session_drop_timer(&session->answer_timer);
+	session_drop_timer(session, SESSION_TIMER_ANSWER);
 	if (message->verdict == CLOUD_REJECT &&
 	    message->reason == CLOUD_REASON_ERROR_CODE &&
 	    !cloud_traits(session->cloud)->checks)
@@ -294,7 +302,7 @@ struct session *session_new(const struct session_options *options,
 	session->sequence =
 		(uint32_t)(loop_wall_ms(options->loop) / MESSAGE_MS);
 	session->changed_ms = loop_wall_ms(options->loop);
-	if (!open_cloud(session, err) ||
+	if (!make_timers(session, err) || !open_cloud(session, err) ||
 	    !open_mqtt(session, options->resolver, err))
 		return NULL;
 	return OTA_TAKE(session);
@@ -304,8 +312,8 @@ struct session *session_free(struct session *session)
 {
 	if (!session)
 		return NULL;
-	session_drop_timers(session);
-	session_drop_timer(&session->flush_timer);
+	for (unsigned i = 0; i < SESSION_TIMERS; i++)
+		loop_source_free(session->timers[i].source);
 	mqtt_free(session->mqtt);
 	outbox_free(session->outbox);
 	cloud_free(session->cloud);
@@ -334,7 +342,7 @@ static void disconnect(struct session *session)
 		return;
 	session->stopping = true;
 	session_drop_timers(session);
-	session_drop_timer(&session->flush_timer);
+	session_drop_timer(session, SESSION_TIMER_FLUSH);
 	mqtt_stop(session->mqtt, STOP_MS, session->stopped,
 		  session->stopped_data);
 }
@@ -358,7 +366,7 @@ static void on_flushed(void *user_data)
 	 * From the loop: the outbox is in the middle of something. Not in the
 	 * pause: the next process begins with a message.
 	 */
-	session_set_timer(session, &session->flush_timer,
+	session_set_timer(session, SESSION_TIMER_FLUSH,
 			  gateway_gap_left_ms(session), on_flush_time);
 }
 
@@ -372,7 +380,7 @@ void session_stop(struct session *session, uint64_t flush_ms,
 	else if (outbox_pending(session->outbox) == 0)
 		flush_ms = gateway_gap_left_ms(session);
 	outbox_on_empty(session->outbox, on_flushed, session);
-	session_set_timer(session, &session->flush_timer, flush_ms, on_flush_time);
+	session_set_timer(session, SESSION_TIMER_FLUSH, flush_ms, on_flush_time);
 }
 
 bool session_is_online(const struct session *session)
