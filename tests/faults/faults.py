@@ -2,28 +2,36 @@
 
 Scenarios are whole updates by a cloud, with the real programs, a real broker and
 a real web server: otad itself, a program, a configuration file, a handler; each
-confirmed and each rolled back. A run under strace(1) tells which calls otad makes;
-then each is made to fail, one a run: (call, errno, occurrence). So is each
-allocation, by tests/support/fail-malloc.c.
+confirmed and each rolled back. A run with inject.c preloaded records the sites:
+the paths of calls that lead to a system call or an allocation, those of libraries
+and those between vfork(2) and execve(2) among them. Then each site is made to fail,
+one a run, for each errno, in the first scenario that has the path (--everywhere: in each):
+the first time it is reached, and the last; an allocation the first time. strace(1) sees the same
+updates, and tells which calls the recording missed.
 
-After a fault otad goes on, or ends with a message; it never crashes, never hangs.
-Started again without a fault where it has ended, the job ends, the cloud hears of
-it, the target is the old version or the new one as the report says, and nothing is
-left in jobs/ and outbox/.
+After a fault otad goes on, or ends with a message that names it; it never crashes,
+never hangs. (Where a library does not survive that its own allocation fails, that is
+counted by itself.) Started again without a fault where it has ended, the job ends, the
+cloud hears of it, the target is the old version or the new one as the report says,
+and nothing is left in jobs/ and outbox/.
 
-    faults.py BUILD [--sample N] [--seed N] [--jobs N] [--call CALL] [SCENARIO...]
-    faults.py BUILD --case SCENARIO/CALL:ERRNO:N
+    faults.py BUILD [--sample N] [--seed N] [--jobs N] [--call CALL] [--everywhere]
+              [SCENARIO...]
+    faults.py BUILD --case SCENARIO/CALL:ERRNO:SITE:N
 
-Without --sample all there are: days. --call restricts them to one call ("malloc"
-among them), and may be repeated. Prints one line a finding, counts at the end.
+--call restricts them to one call ("malloc" among them), and may be repeated. Prints
+one line a finding, counts at the end.
 """
 
 import argparse
 import collections
 import concurrent.futures
+import contextlib
+import errno
 import multiprocessing
 import os
 import pathlib
+import platform
 import random
 import re
 import shutil
@@ -33,11 +41,10 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 import lab  # pylint: disable=wrong-import-position
+import sites  # pylint: disable=wrong-import-position
 
 # What each call may fail with. Those that are not here cannot fail in a way that
-# means anything (getpid), or end by themselves (exit). Nor those by which memory comes:
-# before main() they are the loader's, which does not survive them, and afterwards a
-# malloc(3) fails, which is tried by itself.
+# means anything (getpid), or end by themselves (exit).
 ERRNOS = {
     "openat": ("EMFILE", "EIO", "ENOMEM"), "open": ("EMFILE",),
     "read": ("EIO", "EINTR"), "pread64": ("EIO",),
@@ -79,17 +86,34 @@ ERRNOS = {
     "io_setup": ("EAGAIN", "ENOSYS"), "io_submit": ("EAGAIN",),
     "io_getevents": ("EINTR",),
     "getrandom": ("EAGAIN",), "mremap": ("ENOMEM",),
-    "close_range": ("ENOSYS",),
+    "close_range": ("ENOSYS",), "close": ("EIO",),
+    "fremovexattr": ("EIO",), "utimensat": ("EPERM",),
+    "setpgid": ("EPERM",), "prctl": ("EINVAL",), "mmap": ("ENOMEM",),
+    "munmap": ("ENOMEM",), "brk": ("ENOMEM",), "pthread_create": ("EAGAIN",),
+    **{name: ("ENOMEM",) for name in sites.ALLOCATIONS},
 }
 # A job goes on after waits of up to a minute.
 END_S = 240
+# With these a service manager does not start otad again.
+FOR_GOOD = (2, 78)
+# A cloud repeats what it saw no answer to.
+AGAIN_S = 2
 HEALTHY = "HealthPeriod=100ms\n"
 
-Case = collections.namedtuple("Case", "scenario call errno number")
+# site: its hash; number: 1, the first time that it is reached, and so on.
+Case = collections.namedtuple("Case", "scenario call errno site number frames",
+                              defaults=((),))
 
 
 def name_of(case):
-    return f"{case.scenario}/{case.call}:{case.errno}:{case.number}"
+    return (f"{case.scenario}/{case.call}:{case.errno}:{case.site:016x}:"
+            f"{case.number}")
+
+
+def case_of(name):
+    scenario, rest = name.split("/")
+    call, error, site, number = rest.split(":")
+    return Case(scenario, call, error, int(site, 16), int(number))
 
 
 class Wrong(Exception):
@@ -105,6 +129,11 @@ class Scenario:
         self.name = name
         self.kind, self.way = name.split("-")
         self.succeeds = self.way == "confirmed"
+
+    @property
+    def confirm(self):
+        return "ConfirmTimeout=" + (
+            "1s" if self.name == "binary-rolledback" else "20s")
 
     @property
     def launched(self):
@@ -189,7 +218,7 @@ class World:
             "[Module default]\n" +
             ("" if scenario.kind == "self" else "Version=1.0.0\n") +
             scenario.module(otad.folder),
-            update="ConfirmTimeout=20s", download="Timeout=10s\nAttempts=5"))
+            update=scenario.confirm, download="Timeout=10s\nAttempts=5"))
         return otad
 
     def _folder(self):
@@ -198,29 +227,28 @@ class World:
         return folder
 
 
-def wrapper_of(case, build):
-    if case is None:
-        return [], {}
-    if case.call == "malloc":
-        return [], {"LD_PRELOAD": str(build / "tests/unit/libfail-malloc.so"),
-                    "OTAD_FAIL_MALLOC": str(case.number)}
-    return ["strace", "-D", "-qqq", "-o", "/dev/null", "-e",
-            f"trace={case.call}", "-e",
-            f"inject={case.call}:error={case.errno}:when={case.number}"], {}
-
-
 class Run:
-    """One gateway's life with one fault; `trace` sees its calls instead."""
+    """One gateway's life: with one fault, or seen by a recording or a wrapper."""
 
-    def __init__(self, world, scenario, case=None, wrapper=None, env=None):
+    def __init__(self, world, scenario, case=None, wrapper=()):
         self.world, self.scenario, self.case = world, scenario, case
         self.otad = world.gateway(scenario)
-        own, own_env = wrapper_of(case, world.build)
-        self.otad.wrapper = wrapper if wrapper is not None else own
-        self.otad.extra_env = env if env is not None else own_env
+        self.otad.wrapper = list(wrapper)
+        self.shared = self.otad.folder / "faults"
+        if case:
+            sites.prepare(self.shared, case.site, case.number,
+                          getattr(errno, case.errno))
+        else:
+            sites.prepare(self.shared)
+        self.otad.extra_env = {
+            "LD_PRELOAD": str(world.build / "tests/faults/inject.so"),
+            "OTAD_FAULTS": str(self.shared)}
         self.id = f"m{os.getpid()}-{world.count}"
-        self.faulty = True
         self.seen_end = None
+        self.injected = False
+        self.crashed = ""
+        self.started_again = False
+        self.sites = []
         self.log = ""
 
     # -- what the broker has heard
@@ -253,10 +281,24 @@ class Run:
         log = self.otad.log()[self.log_mark:]
         aborts = self.scenario.name == "self-rolledback" and \
             status == -signal.SIGABRT
-        if status < 0 and not aborts:
+        library = sites.crashed_in(self.shared)
+        if status < 0 and library and self.case.call in sites.ALLOCATIONS:
+            self.crashed = library
+        elif status < 0 and not aborts:
             raise Wrong(f"ended by {signal.Signals(-status).name}")
-        if status > 0 and not log.strip():
-            raise Wrong(f"ended with {status} and no message")
+        if status in FOR_GOOD:
+            raise Wrong(f"ended with {status}, and nobody starts it again")
+        if status > 0 and not self.explains(log):
+            raise Wrong(f"ended with {status} and no message that says why")
+
+    def explains(self, log):
+        """Whether a line says what failed, as errno or as its kind."""
+        words = [os.strerror(getattr(errno, self.case.errno))]
+        if self.case.errno == "ENOMEM":
+            words += ["memory"]
+        if self.case.call == "flock":
+            words += ["another otad"]
+        return any(word.lower() in log.lower() for word in words)
 
     def start(self):
         self.log_mark = len(self.otad.log())
@@ -265,10 +307,10 @@ class Run:
     def start_again(self):
         """Without the fault: it was one that ends."""
         self.check_exit()
+        self.started_again = True
         if self.otad.starts > 12:
             raise Wrong("starts again and again")
-        self.otad.wrapper, self.otad.extra_env = [], {}
-        self.faulty = False
+        self.otad.extra_env = {}
         self.start()
 
     def ready(self):
@@ -307,8 +349,7 @@ class Run:
                             f"{END_S} s" + (" after it had begun"
                                             if self.begun() else ""))
             elif not self.begun() and self.heartbeat() and \
-                    time.monotonic() - offered > 5:
-                # A cloud repeats what it saw no answer to.
+                    time.monotonic() - offered > AGAIN_S:
                 self.offer()
                 offered = time.monotonic()
             else:
@@ -328,6 +369,15 @@ class Run:
         if (found == new) != done:
             raise Wrong(f"reported {self.seen_end}, but the "
                         f"{'new' if found == new else 'old'} version is there")
+
+    def check_told(self):
+        """A fault that spoils an update is named, to people and to the cloud."""
+        if self.seen_end["state"] == "completed" or not self.scenario.succeeds:
+            return
+        if not self.explains(self.otad.log()):
+            raise Wrong("failed, and no line says what of")
+        if not self.explains(self.seen_end.get("errorMessage", "")):
+            raise Wrong(f"the cloud is not told what failed: {self.seen_end}")
 
     def check_rest(self):
         def is_clean():
@@ -369,6 +419,8 @@ class Run:
             self.start()
             self.until_end()
             self.check_target()
+            if self.case:
+                self.check_told()
             self.check_rest()
             if not self.ended():
                 self.stop()
@@ -376,6 +428,10 @@ class Run:
             if not self.ended():
                 self.otad.kill()
             self.log = self.otad.log()
+            if self.case:
+                self.injected = sites.was_injected(self.shared)
+            else:
+                self.sites = sites.read(self.shared)
             if not os.environ.get("OTAD_KEEP"):
                 shutil.rmtree(self.otad.folder, ignore_errors=True)
         return self.seen_end
@@ -383,43 +439,66 @@ class Run:
 
 # ---- all of them ----
 
-def traced(world, scenario):
-    """How often otad makes each call in a life without a fault."""
-    path = world.lab.folder / f"{scenario.name}.trace"
-    end = Run(world, scenario,
-              wrapper=["strace", "-D", "-qqq", "-o", str(path)], env={})()
+def undisturbed(world, scenario, wrapper=()):
+    run = Run(world, scenario, wrapper=wrapper)
+    end = run()
     wanted = "completed" if scenario.succeeds else "failed"
     if end["state"] != wanted:
         raise Wrong(f"{scenario.name} without a fault: {end}")
-    calls = re.findall(r"^(\w+)\(", path.read_text(errors="replace"), re.M)
-    return collections.Counter(calls)
+    return run
 
 
-def allocations(world, scenario):
-    path = world.lab.folder / f"{scenario.name}.allocations"
-    Run(world, scenario, wrapper=[], env={
-        "LD_PRELOAD": str(world.build / "tests/unit/libfail-malloc.so"),
-        "OTAD_COUNT_MALLOC": str(path)})()
-    return int(path.read_text()) if path.exists() else 0
+def undispatched(text):
+    """The calls in a trace of otad that came past inject.so."""
+    dispatched, announced, past = False, None, set()
+    for line in text.splitlines():
+        signal_ = re.match(r"--- SIGSYS .*si_syscall=__NR_(\w+)", line)
+        call = re.match(r"(\w+)\(", line)
+        if signal_:
+            announced = signal_[1]
+        elif call and call[1] == "execve":
+            dispatched = False
+        elif call and "PR_SET_SYSCALL_USER_DISPATCH" in line:
+            dispatched = True
+        elif call and dispatched and \
+                call[1] not in (announced, "rt_sigreturn"):
+            past.add(call[1])
+    return past
 
 
-def all_cases(world, names):
-    cases = []
+def witness(world, scenario):
+    """strace(1) sees each call of otad; the recording must have seen it, too."""
+    path = world.lab.folder / "trace"
+    undisturbed(world, scenario, ["strace", "-D", "-q", "-o", str(path)])
+    past = undispatched(path.read_text(errors="replace"))
+    if past:
+        raise Wrong(f"{scenario.name}: not seen: {' '.join(sorted(past))}")
+
+
+def numbers_of(site):
+    """Which times of a site: what comes in between is as the first or the last."""
+    return (1, site.count) if site.count > 1 and \
+        site.call not in sites.ALLOCATIONS else (1,)
+
+
+def all_cases(world, names, everywhere):
+    cases, known = [], set()
     for name in names:
-        scenario = Scenario(name)
-        for call, count in sorted(traced(world, scenario).items()):
-            # The first execve is strace's own.
-            first = 2 if call == "execve" else 1
-            cases += [Case(name, call, errno, number)
-                      for errno in ERRNOS.get(call, ())
-                      for number in range(first, count + 1)]
-        cases += [Case(name, "malloc", "ENOMEM", number)
-                  for number in range(allocations(world, scenario))]
+        recorded = undisturbed(world, Scenario(name)).sites
+        witness(world, Scenario(name))
+        recorded = [site for site in recorded if site.hash not in known]
+        if not everywhere:
+            known |= {site.hash for site in recorded}
+        cases += [Case(name, site.call, error, site.hash, number, site.frames)
+                  for site in sorted(recorded, key=lambda site: site.frames)
+                  for error in ERRNOS.get(site.call, ())
+                  for number in numbers_of(site)]
+        print(f"{name}: {len(recorded)} sites", flush=True)
     return cases
 
 
 def sample(cases, count, seed):
-    """As many of each call as of any other: most calls are reads."""
+    """As many of each call as of any other: most are allocations."""
     order = random.Random(seed)
     by_call = collections.defaultdict(list)
     for case in cases:
@@ -446,59 +525,79 @@ def begin_worker(build):
 
 
 def try_case(case):
+    """How it ended, and what was wrong about it."""
     run = None
     try:
         run = Run(worker["world"], Scenario(case.scenario), case)
-        return case, run()["state"], None
+        state = run()["state"]
+        if not run.injected:
+            return "not met", None
+        if run.crashed:
+            return f"{state} after a crash in {run.crashed}", None
+        return f"{state}, started again" \
+            if run.started_again else state, None
     except (Wrong, lab.Failure, OSError, ValueError, KeyError) as why:
-        log = run.log[-2500:] if run else ""
-        return case, None, f"{why}\n{log}"
+        return "wrong", f"{why}\n{run.log[-2500:] if run else ''}"
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    # They wait more than they work.
+    parser.add_argument("--jobs", type=int, default=4 * os.cpu_count())
     parser.add_argument("--call", action="append")
+    parser.add_argument("--everywhere", action="store_true")
     parser.add_argument("--case")
     parser.add_argument("scenarios", nargs="*")
-    options = parser.parse_intermixed_args()
-    if not shutil.which("strace"):
-        print("no strace")
-        sys.exit(77)
-    began = time.monotonic()
+    return parser.parse_intermixed_args()
+
+
+def choose(options):
     if options.case:
-        scenario, rest = options.case.split("/")
-        call, errno, number = rest.split(":")
-        cases = [Case(scenario, call, errno, int(number))]
-    else:
-        world = World(options.build)
-        try:
-            cases = all_cases(world, options.scenarios or SCENARIOS)
-        finally:
-            world.close()
+        return [case_of(options.case)]
+    with contextlib.closing(World(options.build)) as world:
+        cases = all_cases(world, options.scenarios or SCENARIOS,
+                          options.everywhere)
     if options.call:
         cases = [case for case in cases if case.call in options.call]
-    there = len(cases)
+    there = (f"{len(cases)} faults at {len({case.site for case in cases})} "
+             "sites")
     if options.sample:
         cases = sample(cases, options.sample, options.seed)
-    print(f"{there} faults there are, {len(cases)} are tried, seed "
-          f"{options.seed}", flush=True)
+    print(f"{there}, {len(cases)} are tried, seed {options.seed}", flush=True)
+    return cases
+
+
+def main():
+    options = arguments()
+    if platform.machine() != "x86_64":
+        print("system calls are dispatched on x86_64 only")
+        sys.exit(77)
+    began = time.monotonic()
+    cases = choose(options)
     ends, findings = collections.Counter(), 0
+    program = pathlib.Path(options.build) / "otad"
     with concurrent.futures.ProcessPoolExecutor(
             options.jobs, multiprocessing.get_context("fork"), begin_worker,
             (options.build,)) as pool:
-        for case, state, wrong in pool.map(try_case, cases):
-            ends[state] += 1
+        tried = {pool.submit(try_case, case): case for case in cases}
+        for one in concurrent.futures.as_completed(tried):
+            case, (end, wrong) = tried[one], one.result()
+            ends[end] += 1
+            if sum(ends.values()) % 1000 == 0:
+                print(f"{sum(ends.values())} tried, "
+                      f"{time.monotonic() - began:.0f} s", flush=True)
             if wrong:
                 findings += 1
-                print(f"{name_of(case)}: {wrong}", flush=True)
-    print(f"{len(cases)} faults of {len(set(c.call for c in cases))} calls: "
-          f"{ends['completed']} completed, {ends['failed']} failed or rolled "
-          f"back, {findings} findings; {time.monotonic() - began:.0f} s")
+                print(f"{name_of(case)}: {wrong}\n  at "
+                      f"{sites.describe(case.frames, program)}", flush=True)
+    print(f"{len(cases)} faults of {len(set(c.call for c in cases))} calls: " +
+          ", ".join(f"{count} {end}" for end, count in sorted(ends.items())) +
+          f"; {findings} findings; {time.monotonic() - began:.0f} s")
     sys.exit(1 if findings or not cases else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,14 +1,12 @@
 /*
  * malloc(3) that fails once: the call after the first $OTAD_FAIL_MALLOC (a
  * number) of a program that this is preloaded into, or those counted by
- * fail_malloc_after() in a test that links it. How many there are in all, a
- * program's end writes into the file $OTAD_COUNT_MALLOC.
+ * fail_malloc_after() in a test that links it.
  */
 
 #include "fail-malloc.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* glibc's own, under names that stay. */
@@ -17,7 +15,6 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
 
 static long countdown = -1; /* -1: never */
-static long total;
 
 void fail_malloc_after(long count)
 {
@@ -31,7 +28,6 @@ bool fail_malloc_happened(void)
 
 static bool fails(void)
 {
-	total++;
 	if (countdown < 0 || countdown-- > 0)
 		return false;
 	errno = ENOMEM;
@@ -59,15 +55,4 @@ __attribute__((constructor)) static void read_environment(void)
 
 	if (count)
 		countdown = atol(count);
-}
-
-__attribute__((destructor)) static void write_count(void)
-{
-	const char *path = getenv("OTAD_COUNT_MALLOC");
-	FILE *file = path ? fopen(path, "we") : NULL;
-
-	if (!file)
-		return;
-	fprintf(file, "%ld\n", total);
-	fclose(file);
 }
