@@ -65,6 +65,8 @@ bool self_init(struct self *self, char **argv, const char *version,
 		return false;
 	self->path = self->launched ? launched_path(state_dir, err) :
 				      strdup(self->running);
+	if (!self->path && !self->launched)
+		ota_fail_memory(err, "starting");
 	return self->path || ota_wrap(err, "finding our own program");
 }
 
