@@ -162,14 +162,22 @@ static void read_through(struct installation *in, const char *from,
 		in->file_next(in, &err);
 }
 
+static bool is_there(const char *artifact, struct ota_error *err)
+{
+	if (artifact && file_exists(artifact))
+		return true;
+	if (artifact && errno != ENOENT)
+		return ota_fail_errno(err, errno, "examine %s", artifact);
+	return ota_fail(err, OTA_ERROR_INSTALL_FAILED,
+			"the downloaded artifact is gone");
+}
+
 /* An earlier run has moved the artifact already, unless it is lost. */
 static void stage_again(struct installation *in)
 {
 	struct ota_error err;
 
-	if (!file_exists(in->target.staged)) {
-		ota_fail(&err, OTA_ERROR_INSTALL_FAILED,
-			 "the downloaded artifact is gone");
+	if (!is_there(in->target.staged, &err)) {
 		in->file_next(in, &err);
 		return;
 	}
@@ -234,9 +242,7 @@ void target_verify_artifact(struct installation *in)
 	};
 	struct ota_error err;
 
-	if (!in->artifact || !file_exists(in->artifact)) {
-		ota_fail(&err, OTA_ERROR_INSTALL_FAILED,
-			 "the downloaded artifact is gone");
+	if (!is_there(in->artifact, &err)) {
 		installation_end(in, &err);
 		return;
 	}
