@@ -206,7 +206,7 @@ class Explorer:
         tree = self.disk.tree()
         key = self.judge.key(tree, told)
         if n is not None:
-            key += bytes([self.received(n) > 1 << 20, n == len(self.log)])
+            key += bytes([self.received(n) >> 20, n == len(self.log)])
         if not self.seen.is_new(key):
             return False
         self.sums["states"] += 1

@@ -141,9 +141,9 @@ def scenarios(build, folder):
     chance = random.Random(1)
     first, second = program("otad-1.0.1"), program("otad-1.0.2")
     app = program("version-that-hangs")
-    # Beyond a mebibyte: with a record on the way. The server breaks off once.
-    large = app + chance.randbytes(1_600_000)
-    cut = [{"cut_after": 1_500_000}]
+    # So large that there is a record on the way. The server breaks off once.
+    large = app + chance.randbytes(3_200_000)
+    cut = [{"cut_after": 2_900_000}]
     conf = b"colour=blue\n"
     light = chance.randbytes(20_000)
     new_self = dict(old_version="1.0.1", new_version="1.0.2")

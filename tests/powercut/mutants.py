@@ -161,6 +161,11 @@ MUTANTS = [
 		     fetch->path, err);""",
            """ = sink_written_bytes(fetch->sink);
 	return start_record(fetch, err);"""),
+    Mutant("nothing of a download is on record before it stops", "binary",
+           "src/fetch/download.c",
+           """ < save_every(fetch) ||
+	       save_begin(fetch, err);""", """ < save_every(fetch) ||
+	       true;"""),
     Mutant("a complete download is not synced", "binary",
            "src/fetch/save.c",
            """	return sink_finish(fetch->sink, err) &&
