@@ -110,13 +110,15 @@ class Scenario:
 
     def __init__(self, name, device, module, target, old, new, good,
                  old_version="1.0.0", new_version="1.0.1", faults=(),
-                 confirm=CONFIRM, heard=True, cut_short=False):
+                 confirm=CONFIRM, heard=True, watched=False,
+                 cut_short=False):
         self.name, self.device, self.module = name, device, module
         self.target, self.old, self.new, self.good = target, old, new, good
         self.old_version, self.new_version = old_version, new_version
         self.http_faults = faults
         # The time of a trial, and whether the broker lets it be confirmed.
         self.confirm, self.heard = confirm, heard
+        self.watched = watched  # by otad-launch --deadline
         # What it syncs for later steps is missed by others only.
         self.cut_short = cut_short
 
@@ -157,6 +159,8 @@ def scenarios(build, folder):
                  False, **new_self),
         Scenario("self-late", *me, first, second, False, heard=False,
                  **late, **new_self),
+        Scenario("self-idle", *me, first, program("version-that-stalls"), False,
+                 watched=True, **late, **new_self),
         Scenario("self-first", *me, None, first, True),
         Scenario("binary", *binary, large, True, faults=cut),
         Scenario("binary-stuck", *binary, app + STUCK, False),
@@ -269,7 +273,8 @@ class Gateway:
         self.web = Web(folder / "www", self._asked)
         self.cloud = Cloud(folder, self._told)
         self.cloud.start()
-        self.process = None
+        self.process = self.watcher = None
+        self.watched = False
         self.starts = 0
         self.crashes = []
 
@@ -309,16 +314,27 @@ class Gateway:
                 "RUNTIME_DIRECTORY": str(self.folder / "run"),
                 "CONFIGURATION_DIRECTORY": str(self.folder / "etc")}
 
-    def start(self):
-        self.starts += 1
-        self.process = subprocess.Popen(
-            [str(self.launch), "--factory", str(self.factory)],
+    def launched(self, *options):
+        return subprocess.Popen(
+            [str(self.launch), "--factory", str(self.factory), *options],
             stdin=subprocess.DEVNULL, stdout=self.disk.notes_fd,
             stderr=self.disk.notes_fd, env=self.environment(),
             umask=0o077)
 
+    def start(self):
+        self.starts += 1
+        self.process = self.launched()
+
+    def watch(self):
+        """As the path unit does: a marker has somebody who watches it."""
+        if (self.watcher is None or self.watcher.poll() is not None) and \
+                (self.disk.folder / "state/trial").exists():
+            self.watcher = self.launched("--deadline")
+
     def supervise(self):
         """As a service manager does: what has ended is started again."""
+        if self.watched:
+            self.watch()
         if self.process.poll() is None:
             return
         self.crashes.append(self.process.returncode)
@@ -328,6 +344,10 @@ class Gateway:
         self.start()
 
     def stop(self, signal_number=signal.SIGTERM):
+        if self.watcher:
+            self.watcher.kill()
+            self.watcher.wait()
+            self.watcher = None
         lab.stop(self.process, signal_number, DEADLINE_S)
 
     def boot(self):
@@ -372,6 +392,7 @@ class Gateway:
     def furnish(self, scenario):
         """The disk before the update: a gateway that has run before."""
         self._write_configuration(scenario)
+        self.watched = scenario.watched
         self.cloud.relay.swallow(
             None if scenario.heard else
             self.cloud.is_version(scenario.new_version))
@@ -451,9 +472,10 @@ class Gateway:
         return self.ends(scenario, mark)
 
     def close(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in (self.watcher, self.process):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
         self.cloud.relay.close()
         self.cloud.kill()
         self.web.server.shutdown()

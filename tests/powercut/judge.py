@@ -257,14 +257,14 @@ class Judge:
             bad += self.trial_is_marked(tree)
         return bad
 
-    @staticmethod
-    def trial_is_over(tree):
+    def trial_is_over(self, tree):
         """otad-launch restores first and tells then; it may be between."""
         trial = tree.get("/state/trial")
         if "/state/trial-ended" in tree or not trial:
             return "/state/trial-ended" in tree
         marker = lines_of(trial.content)
-        return int(marker["STARTS"]) >= int(marker["MAX_STARTS"])
+        return self.scenario.watched or \
+            int(marker["STARTS"]) >= int(marker["MAX_STARTS"])
 
     def trial_is_marked(self, tree):
         if "/state/trial" not in tree:
@@ -323,7 +323,7 @@ class Judge:
         if left:
             bad.append(f"left behind: {left}")
         sick = [c for c in crashes if c != 0]
-        if sick and self.scenario.name != "self-back":
+        if sick and self.scenario.name not in ("self-back", "self-idle"):
             bad.append(f"otad ended with {sick}")
         return bad
 
