@@ -1,11 +1,9 @@
 /* Type=self: otad itself, on trial before otad-launch. */
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "otad/base/file.h"
 #include "otad/install/trial.h"
@@ -240,11 +238,9 @@ static bool end_trial(struct installation *in, struct ota_error *err)
 	describe_trial(in, &trial);
 	trial.reason = (char *)"otad put the old version back";
 	trial.kind = OTA_ERROR_HEALTH_CHECK_FAILED;
-	if (!trial_write_ended(in->env->state_dir, &trial, err))
-		return false;
-	/* Should a power cut bring it back, it is the old version's trial. */
-	return unlink(marker) == 0 || errno == ENOENT ||
-	       ota_fail_errno(err, errno, "remove %s", marker);
+	/* Else otad-launch would count the old version's starts. */
+	return trial_write_ended(in->env->state_dir, &trial, err) &&
+	       file_remove(marker, err);
 }
 
 static void leave(struct installation *in)

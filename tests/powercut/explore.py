@@ -31,6 +31,7 @@ import traceback
 
 import disk
 import gateway
+import judge
 import lab
 from judge import Judge, Told
 
@@ -39,7 +40,7 @@ ERRORS = ("EIO", "ENOSPC", "EROFS")
 SHARES = 4  # of a long part, for so many processes
 # The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
 # some that chance decides.
-SEEDS = tuple(range(8))
+SEEDS, ALL = tuple(range(8)), 3
 SUBSETS_MAX = 64
 # Of a recovery's cuts: these in turn.
 SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("strict", 0),
@@ -113,6 +114,7 @@ class Explorer:
         self.disk.tell("save", FULL)
         self.scenario.factory = self.place.factory.read_bytes()
         self.rest = after
+        self.kept = self.records()
         self.judge.learn(before, *self.hashes())
         told = Told(self.scenario, self.notes)
         bad = self.judge.after_recovery(after, told, [], self.place.crashes)
@@ -130,6 +132,20 @@ class Explorer:
             (self.disk.folder / name).write_bytes(data)
         tree = self.disk.tree()
         return tree["/new"].hash, tree["/backup"].hash
+
+    def records(self):
+        """(operation, bytes) of each record of the download that is lasting."""
+        result = []
+        for s, line in enumerate(self.log, 1):
+            if line == "fsyncdir /state/download":
+                self.disk.tell("load", FULL)
+                self.disk.reboot("ordered", ALL, s)
+                result.append((s, judge.bytes_kept(self.disk.tree())))
+        return result
+
+    def kept_by(self, n):
+        """The bytes that the last of them tells of."""
+        return next((kept for s, kept in reversed(self.kept) if s <= n), 0)
 
     def received(self, n):
         """The bytes that were written of the download by then."""
@@ -196,7 +212,7 @@ class Explorer:
         """The checks before recovery; `n` operations of the recorded run."""
         bad = self.judge.before_recovery(tree, told)
         if not bad and n is not None:
-            bad = self.judge.keeps_up(tree, self.received(n))
+            bad = self.judge.keeps_up(tree, self.received(n), self.kept_by(n))
         if not bad and n == len(self.log):
             bad = self.judge.nothing_changed(tree, self.rest)
         return bad
@@ -206,7 +222,8 @@ class Explorer:
         tree = self.disk.tree()
         key = self.judge.key(tree, told)
         if n is not None:
-            key += bytes([self.received(n) >> 20, n == len(self.log)])
+            key += repr((self.received(n) >> 20, self.kept_by(n),
+                         n == len(self.log))).encode()
         if not self.seen.is_new(key):
             return False
         self.sums["states"] += 1
@@ -303,7 +320,7 @@ class Explorer:
     def syncs(self):
         """Each sync, left out: somebody must miss it."""
         numbers = [s for s, line in enumerate(self.log, 1)
-                   if line.split()[0] in disk.SYNCS]
+                   if line.split()[0] in disk.SYNCS and not self.is_idle(s)]
         if self.options.sample:
             numbers = self.chance.sample(numbers, 4)
         for s in numbers:
@@ -315,6 +332,14 @@ class Explorer:
                 self.sums.unneeded.append(
                     (way, f"{self.scenario.name}: {s} {self.log[s - 1]}"))
         self.disk.tell("ignore", 0)
+
+    def is_idle(self, s):
+        """Whether by chance an earlier sync of this file has done it all: the
+        download goes on while it is synced."""
+        path = self.log[s - 1].split()[1]
+        last = next((line for line in reversed(self.log[:s - 1])
+                     if path in line.split()), "")
+        return last.split()[:1] in (["fsync"], ["fdatasync"])
 
     def way_to(self, s):
         """Equal for the same sync of another scenario with this module."""

@@ -144,8 +144,8 @@ def scenarios(build, folder):
     first, second = program("otad-1.0.1"), program("otad-1.0.2")
     app = program("version-that-hangs")
     # So large that there is a record on the way. The server breaks off once.
-    large = app + chance.randbytes(3_200_000)
-    cut = [{"cut_after": 2_900_000}]
+    large = app + chance.randbytes(4_500_000)
+    cut = [{"cut_after": 4_200_000}]
     conf = b"colour=blue\n"
     light = chance.randbytes(20_000)
     new_self = dict(old_version="1.0.1", new_version="1.0.2")

@@ -28,6 +28,7 @@ class Told:
     def __init__(self, scenario, notes):
         self.job, self.states, self.ends, self.asked = None, [], [], 0
         self.undoing, self.confirmed, self.restarts = False, False, 0
+        self.is_back, judged = False, False
         topic = scenario.topic("report")
         for _, line in notes:
             found = STATE_LINE.search(line)
@@ -37,6 +38,10 @@ class Told:
             if found:
                 self.job = found[1]
                 self.states.append(found[2])
+            elif line.startswith("otad-launch: trial of "):
+                judged = True
+            elif line == f"notice: otad {scenario.old_version} started":
+                self.is_back = self.undoing and not judged
             elif words[:1] == ["ASKED"]:
                 self.asked = int(words[1])
             elif words[:2] == ["TOLD", topic] and \
@@ -54,6 +59,7 @@ class Told:
         self.asked = max(self.asked, first.asked)
         self.undoing |= first.undoing
         self.confirmed |= first.confirmed
+        self.is_back |= first.is_back
 
     @property
     def state(self):
@@ -61,7 +67,7 @@ class Told:
 
     def key(self):
         return (self.state, bool(self.ends), self.asked, self.undoing,
-                self.confirmed)
+                self.confirmed, self.is_back)
 
 
 def sha256(data):
@@ -245,6 +251,8 @@ class Judge:
             bad.append(f"ended {told.restarts} times, but not counted")
         if self.trial_is_over(tree):
             return bad  # the backup may be the target again
+        if trial and told.is_back:
+            bad.append("the old version runs again, and is on trial")
         if record and record[0].get("BACKUP") in ("linked", "copied") and \
                 (not backup or backup.hash != self.backup_hash):
             bad.append("a backup is on record, but it is not there")
@@ -286,13 +294,16 @@ class Judge:
         changed = sorted(p for p in {*now, *then} if now.get(p) != then.get(p))
         return [f"at rest, but not on the disk: {changed}"] if changed else []
 
-    def keeps_up(self, tree, received):
-        """All but a mebibyte that is being synced, the one that comes meanwhile,
-        and what is on its way."""
-        kept = [json.loads(f.content)["bytes"] for p, f in tree.items()
-                if p.startswith("/state/download/") and p.endswith(".json")]
-        if kept and kept[0] + (2 << 20) + (1 << 16) < received:
-            return [f"{received} bytes were received, {kept[0]} are kept"]
+    def keeps_up(self, tree, received, promised):
+        """All but a mebibyte that is being synced, the one that comes
+        meanwhile, and one that is on its way; and what was kept once."""
+        kept = bytes_kept(tree)
+        if kept is None:
+            return []
+        if kept + (3 << 20) + (1 << 16) < received:
+            return [f"{received} bytes were received, {kept} are kept"]
+        if kept < (promised or 0):
+            return [f"{promised} bytes were kept, now only {kept}"]
         return []
 
     def after_recovery(self, tree, told, ends, crashes, faulty=False):
@@ -370,6 +381,13 @@ class Judge:
         """Whether otad has something of this update to go on with."""
         return self.is_queued(tree) or any(
             p.startswith("/state/jobs/") and p.endswith(".json") for p in tree)
+
+
+def bytes_kept(tree):
+    """Of the download that is on its way, by its record; None: there is none."""
+    return next((json.loads(f.content)["bytes"] for p, f in tree.items()
+                 if p.startswith("/state/download/") and p.endswith(".json")),
+                None)
 
 
 def history_of(tree):

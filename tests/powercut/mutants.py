@@ -35,7 +35,8 @@ DEADLINE_S = 20  # some mutants wait for ever
 # What a gateway of gateway.py is made of.
 OTADS = ("otad", "tests/system/otad-1.0.1", "tests/system/otad-1.0.2")
 OTHERS = ("tests/system/version-that-aborts",
-          "tests/system/version-that-hangs")
+          "tests/system/version-that-hangs",
+          "tests/system/version-that-stalls")
 
 
 @dataclasses.dataclass
@@ -115,6 +116,15 @@ MUTANTS = [
            "	in->awaits_online = true;\n",
            "	in->awaits_online = true;\n"
            "	(void)!trial_remove(in->env->state_dir, NULL);\n"),
+    Mutant("the old version runs before its trial is over for good",
+           "self-late", "src/install/self.c",
+           """	       file_remove(marker, err);
+}
+
+static void leave""", """	       unlink(marker) == 0;
+}
+
+static void leave"""),
     Mutant("a state is told before it is recorded", "config",
            "src/update/machine.c",
            "	if (!runner_record(job, &err)) {",

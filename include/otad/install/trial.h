@@ -62,7 +62,7 @@ bool trial_read_ended(const char *state_dir, struct trial *ret_trial,
 		      struct ota_error *err) OTA_MUST_CHECK;
 bool trial_write(const char *state_dir, const struct trial *trial,
 		 struct ota_error *err) OTA_MUST_CHECK;
-/* Not synced: the job's record tells of the way back, too. */
+/* Not synced: the marker's removal, which follows, does that. */
 bool trial_write_ended(const char *state_dir, const struct trial *trial,
 		       struct ota_error *err) OTA_MUST_CHECK;
 /* Sets `starts` to 1, `pid` and `pid_started` to this process: the start that
