@@ -117,15 +117,21 @@ static bool read_known(const struct packaged *packaged, char known[ID_SIZE],
 	OTA_CLEANUP(freep) char *path =
 		path_in(packaged->state_dir, "packaged", err);
 	OTA_CLEANUP(freep) char *text = NULL;
+	struct ota_error why;
 	size_t size;
 
 	known[0] = '\0';
 	if (!path)
 		return false;
-	text = file_read_nofollow(path, RECORD_MAX_BYTES, &size, NULL);
+	text = file_read_nofollow(path, RECORD_MAX_BYTES, &size, &why);
 	if (text)
 		lines_get(text, "PACKAGED", known, ID_SIZE);
-	return true;
+	if (text || why.kind == OTA_ERROR_NOT_FOUND ||
+	    why.kind == OTA_ERROR_PROTOCOL)
+		return true;
+	if (err)
+		*err = why;
+	return false;
 }
 
 static bool remember(const struct packaged *packaged, struct ota_error *err)
@@ -198,10 +204,10 @@ bool packaged_choose(const struct packaged *packaged,
 	if (!target || !identify(packaged->path, id, err) ||
 	    !read_known(packaged, known, err))
 		return false;
-	if (access(target, X_OK) < 0)
-		*ret_choice = PACKAGED_ALONE;
-	else if (is_being_updated(packaged))
+	if (is_being_updated(packaged))
 		*ret_choice = PACKAGED_COMES_LATER;
+	else if (access(target, X_OK) < 0)
+		*ret_choice = PACKAGED_ALONE;
 	else if (!known[0] || /* the first package that is seen */
 		 strcmp(id, known) == 0)
 		*ret_choice = PACKAGED_STAYS_AWAY;

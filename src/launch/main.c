@@ -234,7 +234,7 @@ static int wait_and_end(struct launch *l)
 		return 1;
 	/* Whoever supervises otad starts it again, which runs the old version. */
 	for (int s = 0; s <= TERMINATE_S && runs_new(l); s++, sleep(1))
-		kill((pid_t)l->pid, s < TERMINATE_S ? SIGTERM : SIGKILL);
+		kill((pid_t)l->pid, s == 0 ? SIGTERM : s < TERMINATE_S ? 0 : SIGKILL);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "otad/base/log.h"
 #include "otad/install/packaged.h"
@@ -14,6 +15,14 @@ struct paths {
 	char *updated; /* STATE/bin/otad */
 };
 
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	return stat(a, &first) == 0 && stat(b, &second) == 0 &&
+	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 static bool find_paths(struct paths *ret, struct ota_error *err)
 {
 	ret->own = self_running_path(err);
@@ -24,7 +33,7 @@ static bool find_paths(struct paths *ret, struct ota_error *err)
 		ret->updated = NULL;
 		return ota_fail_memory(err, "finding the self-updated otad");
 	}
-	if (strcmp(ret->own, ret->updated) == 0)
+	if (is_same_file(ret->own, ret->updated))
 		return ota_fail(err, OTA_ERROR_INTERNAL,
 				"%s is not the packaged otad", ret->own);
 	return true;
@@ -57,9 +66,15 @@ static void print_choice(const struct paths *paths, const char *version,
 		printf("%s %s (packaged; self-updated: %s)\n", paths->own,
 		       version, told);
 		break;
+	case PACKAGED_COMES_LATER:
+		if (access(paths->updated, X_OK) < 0) {
+			printf("%s %s (packaged; its update is under way)\n",
+			       paths->own, version);
+			break;
+		}
+		/* fall through */
 	case PACKAGED_STAYS_AWAY:
 	case PACKAGED_IS_OLDER:
-	case PACKAGED_COMES_LATER:
 		printf("%s %s (self-updated%s; packaged: %s)\n", paths->updated,
 		       told,
 		       choice == PACKAGED_COMES_LATER ? ", on trial" : "",
@@ -110,8 +125,10 @@ int take_over_main(const char *version)
 	enum packaged_choice choice;
 	struct ota_error err;
 	struct packaged packaged;
-	bool ok = find_paths(&paths, &err);
+	bool ok;
 
+	log_open(LOG_TARGET_AUTO, LOG_LEVEL_INFO);
+	ok = find_paths(&paths, &err);
 	packaged = (struct packaged){ paths.state, paths.own, version };
 	ok = ok && packaged_take_over(&packaged, &choice, updated, &err);
 	if (ok)

@@ -126,6 +126,19 @@ def test_an_update_that_has_its_backup_goes_on_too(world):
     gateway.runs("1.0.2")
 
 
+def test_a_first_update_that_is_under_way_comes_to_its_end(world):
+    """The package that came meanwhile is compared with what it has brought."""
+    gateway = Gateway(world)
+    gateway.target.unlink()
+    gateway.mark()
+    gateway.package("1.0.2")
+    expect("under way" in gateway.which(), gateway.which())
+    gateway.otad("--take-over")
+    gateway.update("1.0.1", "1.0.0")
+    gateway.trial.unlink()
+    gateway.runs("1.0.2")
+
+
 def test_a_self_updated_otad_without_a_version_is_removed(world):
     for mute in (b"#!/bin/sh\nexit 127\n", b"#!/bin/sh\necho otad ../x\n",
                  b"#!/bin/sh\necho\n", b"#!/bin/sh\nkill -9 $$\n",

@@ -29,7 +29,7 @@ enum packaged_choice {
 	PACKAGED_ALONE,	      /* there is no self-updated one that can run */
 	PACKAGED_STAYS_AWAY,  /* the self-updated one, as before */
 	PACKAGED_IS_OLDER,    /* the same; they were compared */
-	PACKAGED_COMES_LATER, /* the same; it is on trial, or being updated */
+	PACKAGED_COMES_LATER, /* whatever runs is on trial, or being updated */
 	PACKAGED_IS_NEWER,
 };
 
