@@ -67,18 +67,17 @@ static void print_choice(const struct paths *paths, const char *version,
 		       version, told);
 		break;
 	case PACKAGED_COMES_LATER:
-		if (access(paths->updated, X_OK) < 0) {
+		if (access(paths->updated, X_OK) < 0)
 			printf("%s %s (packaged; its update is under way)\n",
 			       paths->own, version);
-			break;
-		}
-		/* fall through */
+		else
+			printf("%s %s (self-updated, on trial; packaged: %s)\n",
+			       paths->updated, told, version);
+		break;
 	case PACKAGED_STAYS_AWAY:
 	case PACKAGED_IS_OLDER:
-		printf("%s %s (self-updated%s; packaged: %s)\n", paths->updated,
-		       told,
-		       choice == PACKAGED_COMES_LATER ? ", on trial" : "",
-		       version);
+		printf("%s %s (self-updated; packaged: %s)\n", paths->updated,
+		       told, version);
 		break;
 	}
 }
