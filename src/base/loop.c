@@ -24,6 +24,9 @@
 /* Beyond it (290 thousand years) a delay means never, without overflow. */
 #define MAX_DELAY_MS (UINT64_MAX / 2 / USEC_PER_MSEC)
 
+/* What took so long is a turn of its own; a defer comes in the next. */
+#define LONG_TURN_US 2000
+
 enum source_kind {
 	SOURCE_IO,
 	SOURCE_TIMER,
@@ -61,7 +64,10 @@ struct loop {
 	struct source_list abandoned;
 	bool is_exiting;
 	int exit_code;
+	uint64_t turn_began_us;
 	uint64_t longest_stall_us;
+	bool is_idle;  /* nothing was done in this turn yet */
+	bool was_long; /* what was dispatched last */
 	struct loop_source *watchdog;
 	uint64_t watchdog_period_ms;
 	loop_healthy_fn healthy;
@@ -144,10 +150,21 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
-static void note_stall(struct loop *loop, uint64_t begin_us)
+/* Not CLOCK_BOOTTIME: a suspended machine is no stall. */
+static void begin_turn(struct loop *loop)
 {
-	/* Not CLOCK_BOOTTIME: a suspended machine is no stall. */
-	uint64_t took_us = clock_us(CLOCK_MONOTONIC) - begin_us;
+	loop->turn_began_us = clock_us(CLOCK_MONOTONIC);
+	loop->is_idle = true;
+}
+
+static uint64_t turn_us(const struct loop *loop)
+{
+	return clock_us(CLOCK_MONOTONIC) - loop->turn_began_us;
+}
+
+static void end_turn(struct loop *loop)
+{
+	uint64_t took_us = loop->is_idle ? 0 : turn_us(loop);
 
 	if (took_us > loop->longest_stall_us)
 		loop->longest_stall_us = took_us;
@@ -155,27 +172,30 @@ static void note_stall(struct loop *loop, uint64_t begin_us)
 
 /*
  * One at a time, in turns with the other sources: work cut into slices must
- * not keep descriptors and timers waiting for more than one slice.
+ * not keep descriptors and timers waiting for more than one slice. True: there
+ * was one, or is.
  */
 static bool run_defer(struct loop *loop)
 {
 	struct loop_source *defer = TAILQ_FIRST(&loop->defers);
-	uint64_t begin_us;
 
 	if (!defer)
 		return false;
+	/* In a turn without that, then. */
+	if (loop->was_long) {
+		loop->was_long = false;
+		return true;
+	}
 	TAILQ_REMOVE(&loop->defers, defer, link);
 	defer->is_listed = false;
-	begin_us = clock_us(CLOCK_MONOTONIC);
+	loop->is_idle = false;
 	defer->on_idle(defer, defer->user_data);
-	note_stall(loop, begin_us);
 	return true;
 }
 
 static bool run_round(struct loop *loop, uint64_t timeout_us,
 		      struct ota_error *err)
 {
-	uint64_t begin_us;
 	int r;
 
 	if (run_defer(loop))
@@ -183,12 +203,15 @@ static bool run_round(struct loop *loop, uint64_t timeout_us,
 	if (loop->is_exiting)
 		return true;
 	r = sd_event_prepare(loop->event);
-	if (r == 0)
+	if (r == 0) {
+		end_turn(loop);
 		r = sd_event_wait(loop->event, timeout_us);
+		begin_turn(loop);
+	}
 	if (r > 0) {
-		begin_us = clock_us(CLOCK_MONOTONIC);
+		loop->is_idle = false;
 		r = sd_event_dispatch(loop->event);
-		note_stall(loop, begin_us);
+		loop->was_long = turn_us(loop) > LONG_TURN_US;
 	}
 	if (r < 0)
 		return ota_fail_errno(err, -r, "event loop");
@@ -197,9 +220,11 @@ static bool run_round(struct loop *loop, uint64_t timeout_us,
 
 int loop_run(struct loop *loop, struct ota_error *err)
 {
+	begin_turn(loop);
 	while (!loop->is_exiting)
 		if (!run_round(loop, UINT64_MAX, err))
 			return 1;
+	end_turn(loop);
 	loop->is_exiting = false;
 	return loop->exit_code;
 }
@@ -207,7 +232,12 @@ int loop_run(struct loop *loop, struct ota_error *err)
 bool loop_run_once(struct loop *loop, unsigned timeout_ms,
 		   struct ota_error *err)
 {
-	return run_round(loop, (uint64_t)timeout_ms * USEC_PER_MSEC, err);
+	bool ok;
+
+	begin_turn(loop);
+	ok = run_round(loop, (uint64_t)timeout_ms * USEC_PER_MSEC, err);
+	end_turn(loop);
+	return ok;
 }
 
 void loop_exit(struct loop *loop, int code)

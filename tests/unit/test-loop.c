@@ -636,6 +636,43 @@ static void waiting_is_no_stall(void **state)
 		    loop_now_ms(fx->loop) - begin_ms);
 }
 
+static void note_once(struct loop_source *source, int fd, uint32_t events,
+		    void *user_data)
+{
+	struct fixture *fx = user_data;
+
+	note(fx, 'i');
+	assert_true(loop_source_set_events(source, 0, NULL));
+}
+
+static void note_defer(struct loop_source *source, void *user_data)
+{
+	note(user_data, 'd');
+}
+
+/* Works for long, and leaves more to do. */
+static void spin_and_defer(struct loop_source *source, void *user_data)
+{
+	struct fixture *fx = user_data;
+	struct ota_error err;
+
+	spin(source, user_data);
+	fx->sources[1] = loop_add_defer(fx->loop, note_defer, fx, &err);
+	assert_int_equal(write(fx->pipe[1], "x", 1), 1);
+}
+
+static void others_come_between_long_work_and_what_it_deferred(void **state)
+{
+	struct fixture *fx = *state;
+	struct ota_error err;
+
+	fx->sources[0] = loop_add_timer(fx->loop, 0, spin_and_defer, fx, &err);
+	fx->sources[2] = loop_add_io(fx->loop, fx->pipe[0], EPOLLIN, note_once,
+				     fx, &err);
+	run_until_calls(fx, 3);
+	assert_string_equal(fx->order, "sid");
+}
+
 static void the_clocks_are_those_of_the_system(void **state)
 {
 	struct fixture *fx = *state;
@@ -812,6 +849,7 @@ int main(void)
 		LOOP_TEST(the_longest_stall_is_remembered),
 		LOOP_TEST(a_stall_of_deferred_work_counts_too),
 		LOOP_TEST(waiting_is_no_stall),
+		LOOP_TEST(others_come_between_long_work_and_what_it_deferred),
 		LOOP_TEST(the_clocks_are_those_of_the_system),
 		LOOP_TEST(the_watchdog_is_fed_while_healthy),
 		LOOP_TEST(the_watchdog_needs_no_health_function),

@@ -110,5 +110,6 @@ typedef bool (*loop_healthy_fn)(void *user_data);
 bool loop_watch(struct loop *loop, loop_healthy_fn healthy, void *user_data,
 		struct ota_error *err) OTA_MUST_CHECK;
 
-/* The longest time one dispatch round took so far, in microseconds. */
+/* The longest turn so far, in microseconds: all that was done between two waits
+ * for events. */
 uint64_t loop_longest_stall_us(const struct loop *loop);
