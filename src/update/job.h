@@ -30,12 +30,21 @@ struct updater;
 
 TAILQ_HEAD(job_queue, job);
 
+/* What is left to be done at the end of a job. */
+enum job_ending {
+	JOB_ENDING_MODULE,  /* the module's record, ... */
+	JOB_ENDING_HISTORY, /* ... a line of the history, ... */
+	JOB_ENDING_REPORT,  /* ... the report, ... */
+	JOB_ENDING_FILE,    /* ... and then its own file goes */
+};
+
 struct job {
 	struct updater *updater; /* borrowed */
 	struct job *next, *previous; /* the updater's list */
 	struct job *same_device;     /* and its index */
 	struct job_queue *queue;     /* where it waits; NULL: it does not */
 	TAILQ_ENTRY(job) in_queue;
+	void (*step)(struct job *job); /* where that is for its next step */
 
 	/* Recorded. */
 	char id[JOB_ID_SIZE];
@@ -87,7 +96,9 @@ struct job {
 	bool artifact_fresh; /* verified by this process */
 	bool ask_again; /* broke off with the link: the cloud may be asked */
 	bool recorded;	/* has a file */
-	bool told;	/* its end: only its file is left */
+	enum job_ending ending;	/* once that has begun */
+	bool end_shown;		/* to who watches */
+	int64_t updated_ms;	/* when its module was, wall time */
 };
 
 /* Takes nothing: copies the offer, references `settings`. */

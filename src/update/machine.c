@@ -271,6 +271,7 @@ static void enter(struct job *job, const struct job_rule *rule)
 	struct ota_error err;
 
 	loop_timer_set(job->retry, LOOP_NEVER);
+	updater_unqueue_job(job);
 	job->unrecorded = NULL;
 	job->to_resume = false;
 	set_state(job, rule->next);
@@ -296,7 +297,8 @@ static void enter(struct job *job, const struct job_rule *rule)
 	job_arm_deadline(job);
 	if (job->state != before)
 		updater_job_changed(job);
-	rule->action(job);
+	/* Recording it has kept the disk, and the loop, for long enough. */
+	updater_queue_step(job, rule->action);
 }
 
 void job_handle(struct job *job, enum job_event event)

@@ -109,8 +109,7 @@ static bool add_to_history(struct job *job, struct ota_error *err)
 	return true;
 }
 
-/* Each line may be the last before a power cut; all of it is done again then. */
-static bool tell_the_end(struct job *job, struct ota_error *err)
+static bool record_end(struct job *job, struct ota_error *err)
 {
 	struct updater *updater = job->updater;
 	const struct offer *offer = job->offer;
@@ -126,10 +125,16 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 		return ota_fail_memory(err, "ending a job");
 	if (job->state == JOB_STATE_SUCCEEDED && !runner_has_backup(job, &why))
 		module_record_forget_previous(record);
-	if (!module_record_save(record, &updater->store, offer->device,
-				offer->module, err) ||
-	    !add_to_history(job, err))
-		return false;
+	job->updated_ms = record->updated_ms;
+	return module_record_save(record, &updater->store, offer->device,
+				  offer->module, err);
+}
+
+static bool report_end(struct job *job, struct ota_error *err)
+{
+	struct updater *updater = job->updater;
+	const struct offer *offer = job->offer;
+
 	if (!inventory_find(updater->inventory, offer->device)) {
 		log_warning(NULL, "Device %s is gone: nobody to report for",
 			    offer->device);
@@ -141,7 +146,30 @@ static bool tell_the_end(struct job *job, struct ota_error *err)
 		session_report_version(updater->session, offer->device,
 				       offer->module);
 	return reporter_result(updater->reporter, job, running_after(job),
-			       record->updated_ms, err);
+			       job->updated_ms, err);
+}
+
+static bool forget(struct job *job, struct ota_error *err)
+{
+	OTA_CLEANUP(freep) char *path = runner_job_path(job);
+
+	return path ? file_remove(path, err) : ota_fail_memory(err, job->id);
+}
+
+/* Each may be the last before a power cut; all of it is done again then. */
+static bool end_some(struct job *job, struct ota_error *err)
+{
+	switch (job->ending) {
+	case JOB_ENDING_MODULE:
+		return record_end(job, err);
+	case JOB_ENDING_HISTORY:
+		return add_to_history(job, err);
+	case JOB_ENDING_REPORT:
+		return report_end(job, err);
+	case JOB_ENDING_FILE:
+		return forget(job, err);
+	}
+	return true;
 }
 
 /* The last one to go takes the device with it. */
@@ -151,34 +179,24 @@ static void drop_device_without_jobs(struct updater *updater, const char *name)
 		updater_drop_device(updater, name);
 }
 
-/* True: nothing but memory is left of it. False: it is tried again later. */
-static bool end_is_told(struct job *job)
+/* Of a step that failed; false: it is tried again later. */
+static bool goes_on_without(struct job *job, const struct ota_error *err)
 {
-	OTA_CLEANUP(freep) char *path = runner_job_path(job);
-	struct ota_error err = OTA_ERROR_INIT;
-	bool ok;
-
-	if (!job->told && !tell_the_end(job, &err)) {
-		log_error(NULL, "The end of job %s is not told yet: %s", job->id,
-			  err.text);
-		job_retry_later(job, job->record_attempts++, runner_finish);
-		return false;
+	if (job->ending == JOB_ENDING_FILE) {
+		log_warning(NULL, "Job %s has ended, but not its file: %s",
+			    job->id, err->text);
+		if (job->record_attempts >= FORGET_ATTEMPTS)
+			return true; /* the next start ends it once more */
+	} else {
+		log_error(NULL, "The end of job %s is not told yet: %s",
+			  job->id, err->text);
 	}
-	if (!job->told)
-		job->record_attempts = 0;
-	job->told = true;
-	ok = path ? file_remove(path, &err) : ota_fail_memory(&err, job->id);
-	if (ok)
-		return true;
-	log_warning(NULL, "Job %s has ended, but not its file: %s", job->id,
-		    err.text);
-	if (job->record_attempts >= FORGET_ATTEMPTS)
-		return true; /* the next start ends it once more */
+	updater_job_ended(job);
 	job_retry_later(job, job->record_attempts++, runner_finish);
 	return false;
 }
 
-void runner_finish(struct job *job)
+static void ended(struct job *job)
 {
 	struct updater *updater = job->updater;
 	OTA_CLEANUP(offer_freep) struct offer *waiting = NULL;
@@ -186,8 +204,6 @@ void runner_finish(struct job *job)
 	struct ota_error err = OTA_ERROR_INIT;
 	enum offer_outcome outcome;
 
-	if (!end_is_told(job))
-		return;
 	if (installer_restarts_self(job->settings->type) && updater->trial) {
 		updater->trial = false;
 		if (updater->session)
@@ -195,6 +211,7 @@ void runner_finish(struct job *job)
 		updater_changed(updater);
 	}
 	wave_note_end(&updater->waves, &updater->store, job);
+	updater_job_ended(job);
 	if (job->remove_device)
 		gone = strdup(job->offer->device);
 	else
@@ -206,4 +223,29 @@ void runner_finish(struct job *job)
 	    !updater_take_offer(updater, waiting, &outcome, NULL, &err))
 		log_notice(NULL, "The waiting offer is refused: %s", err.text);
 	updater_wake_jobs(updater);
+}
+
+static void end_step(struct job *job)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+
+	if (!end_some(job, &err) && !goes_on_without(job, &err))
+		return;
+	if (job->ending == JOB_ENDING_FILE) {
+		ended(job);
+		return;
+	}
+	job->ending++;
+	if (job->ending < JOB_ENDING_FILE) {
+		runner_finish(job);
+		return;
+	}
+	/* Whoever hears of the end may offer the next at once. */
+	job->record_attempts = 0;
+	end_step(job);
+}
+
+void runner_finish(struct job *job)
+{
+	updater_queue_step(job, end_step);
 }

@@ -32,5 +32,5 @@ void runner_note_away(struct job *job, const struct ota_error *why);
 /* Others take its place meanwhile; `fn` goes on. */
 void runner_wait_away(struct job *job, void (*fn)(struct job *job));
 
-/* After CLEAN: tells the end and drops the job. */
+/* After CLEAN: tells the end and drops the job, step by step. */
 void runner_finish(struct job *job);

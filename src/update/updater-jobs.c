@@ -340,7 +340,15 @@ void updater_job_changed(struct job *job)
 	/* The result itself goes out with the end of the job. */
 	if (!job_state_is_terminal(job->state) && !is_repetition(job))
 		reporter_state(job->updater->reporter, job, running(job));
-	tell_listeners(job);
+	if (!job_state_is_terminal(job->state))
+		tell_listeners(job);
+}
+
+void updater_job_ended(struct job *job)
+{
+	if (!job->end_shown)
+		tell_listeners(job);
+	job->end_shown = true;
 }
 
 void updater_job_waits(struct job *job, const char *reason)

@@ -59,6 +59,8 @@ struct updater {
 	/* Waiting to start, and verified ones waiting for their turn to install,
 	 * the gateway's own first. */
 	struct job_queue available, gate_queue;
+	struct job_queue stepping; /* with a step to take */
+	struct loop_source *steps;
 	struct gate gate;
 	struct {
 		enum { LOOK_NONE, LOOK_AVAILABLE, LOOK_GATE } under_way;
@@ -114,6 +116,9 @@ bool updater_load_jobs(struct updater *updater, struct ota_error *err)
 	OTA_MUST_CHECK;
 /* After a change of state: journal, cloud, listeners. */
 void updater_job_changed(struct job *job);
+/* Listeners hear of an end when there is nothing left to be done for it, or when
+ * that takes longer. */
+void updater_job_ended(struct job *job);
 /* Not yet, for `reason` (borrowed for good): who watches learns of a new one. */
 void updater_job_waits(struct job *job, const char *reason);
 void updater_job_progress(struct job *job);
@@ -130,6 +135,11 @@ void updater_wake_jobs(struct updater *updater);
 /* For the policy's word, or for its turn at the gate. */
 void updater_queue_job(struct job *job);
 void updater_queue_at_gate(struct job *job);
+/*
+ * `step` is called in another turn of the loop, after those of others: what was
+ * done in this one may have kept the disk busy for long enough.
+ */
+void updater_queue_step(struct job *job, void (*step)(struct job *job));
 /* Accepts one that does not wait. */
 void updater_unqueue_job(struct job *job);
 

@@ -73,6 +73,16 @@ void updater_unqueue_job(struct job *job)
 	job->hold_reason = NULL;
 }
 
+/* ---- one step after the other ---- */
+
+void updater_queue_step(struct job *job, void (*step)(struct job *job))
+{
+	updater_unqueue_job(job);
+	enqueue(&job->updater->stepping, job);
+	job->step = step;
+	loop_defer_again(job->updater->steps);
+}
+
 /* ---- letting them start ---- */
 
 /* What all who wait are measured by, gathered once for many of them. */
@@ -142,6 +152,22 @@ static bool let_through(struct job *job)
 static bool is_over(const struct updater *updater, uint64_t begin_ms)
 {
 	return loop_now_ms(updater->loop) - begin_ms >= UPDATER_SLICE_MS;
+}
+
+static void take_steps(struct loop_source *source, void *user_data)
+{
+	struct updater *updater = user_data;
+	uint64_t begin_ms = loop_now_ms(updater->loop);
+	struct job *job;
+
+	while ((job = TAILQ_FIRST(&updater->stepping))) {
+		if (is_over(updater, begin_ms)) {
+			loop_defer_again(source);
+			return;
+		}
+		updater_unqueue_job(job);
+		job->step(job);
+	}
 }
 
 /* False: the time of this turn is used up; `look.next` is where to go on. */
@@ -314,12 +340,15 @@ bool updater_make_turns(struct updater *updater, struct ota_error *err)
 {
 	TAILQ_INIT(&updater->available);
 	TAILQ_INIT(&updater->gate_queue);
+	TAILQ_INIT(&updater->stepping);
 	updater->wake = loop_add_timer(updater->loop, LOOP_NEVER, on_wake,
 				       updater, err);
 	updater->sweep = loop_add_defer(updater->loop, look_at_jobs, updater,
 					err);
 	updater->resume = loop_add_defer(updater->loop, on_resume, updater, err);
-	return updater->wake && updater->sweep && updater->resume;
+	updater->steps = loop_add_defer(updater->loop, take_steps, updater, err);
+	return updater->wake && updater->sweep && updater->resume &&
+	       updater->steps;
 }
 
 void updater_free_turns(struct updater *updater)
@@ -327,4 +356,5 @@ void updater_free_turns(struct updater *updater)
 	updater->wake = loop_source_free(updater->wake);
 	updater->sweep = loop_source_free(updater->sweep);
 	updater->resume = loop_source_free(updater->resume);
+	updater->steps = loop_source_free(updater->steps);
 }

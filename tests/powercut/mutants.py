@@ -144,14 +144,13 @@ static void leave"""),
 	if (!recorded) {"""),
     Mutant("a job is forgotten before its end is told", "config",
            "src/update/runner-end.c",
-           "	if (!job->told && !tell_the_end(job, &err)) {",
-           """	file_remove(path, &err);
-	if (!job->told && !tell_the_end(job, &err)) {"""),
+           "	switch (job->ending) {",
+           """	if (job->ending == JOB_ENDING_MODULE)
+		(void)!forget(job, err);
+	switch (job->ending) {"""),
     Mutant("the end is not remembered", "device", "src/update/runner-end.c",
-           """	if (!module_record_save(record, &updater->store, offer->device,
-				offer->module, err) ||
-	    !add_to_history(job, err))""",
-           "	if (!add_to_history(job, err))"),
+           """	return module_record_save(record, &updater->store, offer->device,
+				  offer->module, err);""", "	return true;"),
     Mutant("the result is not reported", "config", "src/update/reporter.c",
            """	if (!session_report(reporter->session, &report, err))
 		return false;

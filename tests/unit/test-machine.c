@@ -19,6 +19,7 @@ static struct {
 	const char *action;
 	unsigned actions, records, changes;
 	bool swapped, disk_full;
+	bool busy; /* steps wait */
 	enum job_state recorded;
 	enum job_state state_at_action;
 } seen;
@@ -79,6 +80,18 @@ void updater_job_changed(struct job *job)
 	if (!seen.disk_full)
 		assert_int_equal(seen.recorded, job->state);
 	seen.changes++;
+}
+
+void updater_unqueue_job(struct job *job)
+{
+	job->step = NULL;
+}
+
+void updater_queue_step(struct job *job, void (*step)(struct job *job))
+{
+	job->step = step;
+	if (!seen.busy)
+		step(job);
 }
 
 struct fixture {
@@ -225,6 +238,38 @@ static void what_cannot_be_put_back_ends_as_failed(void **state)
 	assert_int_equal(fx->job.state, JOB_STATE_FAILED);
 }
 
+static void a_step_not_taken_yet_gives_way_to_the_next(void **state)
+{
+	struct fixture *fx = *state;
+
+	seen.busy = true;
+	job_handle(&fx->job, JOB_EVENT_ALLOWED);
+	assert_int_equal(seen.recorded, JOB_STATE_DOWNLOADING);
+	assert_int_equal(seen.actions, 0);
+	assert_true(fx->job.step == start_download);
+	break_job(&fx->job, OTA_ERROR_CANCELLED);
+	assert_int_equal(seen.recorded, JOB_STATE_FAILED);
+	assert_true(fx->job.step == end_job);
+}
+
+/* Its state is what it was, but the way back has been decided on. */
+static void a_step_not_taken_yet_goes_when_the_next_is_not_recorded(void **state)
+{
+	struct fixture *fx = *state;
+
+	advance_to(&fx->job, JOB_STATE_INSTALLING);
+	seen.busy = seen.swapped = true;
+	job_handle(&fx->job, JOB_EVENT_INSTALLED);
+	assert_true(fx->job.step == start_restart);
+	seen.disk_full = true;
+	break_job(&fx->job, OTA_ERROR_TIMEOUT);
+	assert_int_equal(fx->job.state, JOB_STATE_RESTARTING);
+	assert_null(fx->job.step);
+	seen.disk_full = false;
+	fake_loop_advance(fx->updater.loop, 1000);
+	assert_true(fx->job.step == start_undo);
+}
+
 static void a_full_disk_before_the_swap_fails_the_job(void **state)
 {
 	struct fixture *fx = *state;
@@ -356,6 +401,8 @@ int main(void)
 		TEST(an_unhealthy_version_is_rolled_back),
 		TEST(the_first_cause_is_the_one_told),
 		TEST(what_cannot_be_put_back_ends_as_failed),
+		TEST(a_step_not_taken_yet_gives_way_to_the_next),
+		TEST(a_step_not_taken_yet_goes_when_the_next_is_not_recorded),
 		TEST(a_full_disk_before_the_swap_fails_the_job),
 		TEST(a_full_disk_after_the_swap_waits_for_room),
 		TEST(a_disk_that_stays_full_does_not_hold_it_for_ever),

@@ -504,7 +504,7 @@ static size_t add_job(char *key, size_t size, const struct job *job)
 		/* Behind it there is nothing to download any more. */
 		job->state <= JOB_STATE_VERIFYING ? job->refetches : 0,
 		job->gate_waiting, job->artifact != NULL,
-		job->installation != NULL, job->told, job->away_attempts > 0,
+		job->installation != NULL, job->ending, job->away_attempts > 0,
 		job->undo_is_away, job->undo_is_back,
 		part_of(job->undo_attempts, runner_undo_attempts(job)),
 		part_of(job->record_attempts, JOB_RECORD_ATTEMPTS),
