@@ -81,6 +81,33 @@ static bool tell_progress(struct fetch *fetch)
 	return !gone;
 }
 
+static void measure(struct fetch *fetch)
+{
+	uint64_t now_ms = loop_now_ms(fetch->loop);
+	uint64_t elapsed_ms = now_ms - fetch->ticked_ms;
+	uint64_t bytes = sink_bytes(fetch->sink);
+	uint64_t speed = 0;
+
+	if (elapsed_ms == 0)
+		return;
+	if (bytes > fetch->ticked_bytes)
+		speed = (bytes - fetch->ticked_bytes) * 1000 / elapsed_ms;
+	/* Even enough for people to read, quick enough to be true. */
+	fetch->bytes_per_second = fetch->bytes_per_second == 0
+					  ? speed
+					  : (fetch->bytes_per_second * 3 +
+					     speed) / 4;
+	fetch->ticked_ms = now_ms;
+	fetch->ticked_bytes = bytes;
+}
+
+/* May free it. */
+static void show_progress(struct fetch *fetch)
+{
+	measure(fetch);
+	(void)tell_progress(fetch);
+}
+
 static void end(struct fetch *fetch)
 {
 	struct ota_error err = fetch->end;
@@ -167,8 +194,15 @@ void download_saved(struct fetch *fetch)
 		return;
 	}
 	transfer_go_on(fetch->transfer);
-	if (!download_save_some(fetch, &err))
+	if (!download_save_some(fetch, &err)) {
 		download_fail(fetch, &err);
+		return;
+	}
+	/* Not earlier: what was told should not be lost by a crash. */
+	if (!fetch->shows_when_saved || fetch->phase != FETCH_ASKING)
+		return;
+	fetch->shows_when_saved = false;
+	show_progress(fetch);
 }
 
 static void on_recover(struct loop_source *source, void *user_data)
@@ -197,26 +231,6 @@ static void on_wait(struct loop_source *source, void *user_data)
 	attempt_begin(user_data);
 }
 
-static void measure(struct fetch *fetch)
-{
-	uint64_t now_ms = loop_now_ms(fetch->loop);
-	uint64_t elapsed_ms = now_ms - fetch->ticked_ms;
-	uint64_t bytes = sink_bytes(fetch->sink);
-	uint64_t speed = 0;
-
-	if (elapsed_ms == 0)
-		return;
-	if (bytes > fetch->ticked_bytes)
-		speed = (bytes - fetch->ticked_bytes) * 1000 / elapsed_ms;
-	/* Even enough for people to read, quick enough to be true. */
-	fetch->bytes_per_second = fetch->bytes_per_second == 0
-					  ? speed
-					  : (fetch->bytes_per_second * 3 +
-					     speed) / 4;
-	fetch->ticked_ms = now_ms;
-	fetch->ticked_bytes = bytes;
-}
-
 static void on_tick(struct loop_source *source, void *user_data)
 {
 	struct fetch *fetch = user_data;
@@ -232,8 +246,9 @@ static void on_tick(struct loop_source *source, void *user_data)
 		download_fail(fetch, &err);
 		return;
 	}
-	measure(fetch);
-	tell_progress(fetch);
+	fetch->shows_when_saved = fetch->saving != SAVING_NOTHING;
+	if (!fetch->shows_when_saved)
+		show_progress(fetch);
 }
 
 static bool show_bytes(const void *data, size_t size, void *user_data,

@@ -42,6 +42,7 @@ struct fetch {
 	enum fetch_saving saving;
 	struct sync *sync;     /* of that */
 	uint64_t saving_bytes; /* of FILE */
+	bool shows_when_saved; /* progress, which was due meanwhile */
 	struct ota_error end; /* while ending: why, or OTA_ERROR_NONE */
 	struct transfer *transfer;
 	struct loop_source *recover; /* one slice a turn */
