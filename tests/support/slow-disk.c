@@ -52,7 +52,8 @@ static long spoil(long count, struct io_event *event)
 	return count;
 }
 
-long syscall(long number, ...)
+/* Takes six, as the real one does, whatever the caller has passed. */
+__attribute__((no_sanitize("address"))) long syscall(long number, ...)
 {
 	long a[6], result;
 	va_list list;
