@@ -112,15 +112,15 @@ bool save_begin(struct fetch *fetch, struct ota_error *err)
 {
 	fetch->recorded_ms = loop_now_ms(fetch->loop);
 	fetch->saving_bytes = sink_written_bytes(fetch->sink);
-	return start(fetch, SAVING_BYTES, sink_fd(fetch->sink), SYNC_CONTENT,
-		     fetch->path, err);
+	return start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
+		     SYNC_CONTENT, fetch->path, err);
 }
 
 bool save_complete(struct fetch *fetch, struct ota_error *err)
 {
 	return sink_finish(fetch->sink, err) &&
-	       start(fetch, SAVING_BYTES, sink_fd(fetch->sink), SYNC_CONTENT,
-		     fetch->path, err);
+	       start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
+		     SYNC_CONTENT, fetch->path, err);
 }
 
 void save_stop(struct fetch *fetch)
@@ -136,7 +136,7 @@ bool save_now(struct fetch *fetch, struct ota_error *err)
 	save_stop(fetch);
 	if (!sink_flush(fetch->sink, err))
 		return false;
-	if (fdatasync(sink_fd(fetch->sink)) < 0)
+	if (fdatasync(sink_sync_fd(fetch->sink)) < 0)
 		return ota_fail_errno(err, errno, "sync %s", fetch->path);
 	fetch->record.bytes = sink_bytes(fetch->sink);
 	fetch->record.size_bytes = fetch->total_bytes;

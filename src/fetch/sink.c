@@ -30,6 +30,7 @@
 struct sink {
 	char *path;
 	int fd;
+	int sync_fd; /* the same file, see sink_sync_fd() */
 	bool created;
 	bool direct; /* O_DIRECT is accepted here */
 	bool lost;   /* a sync failed: nobody knows what is on the disk */
@@ -84,6 +85,9 @@ static bool open_file(struct sink *sink, struct ota_error *err)
 				"%s is not a regular file: remove it",
 				sink->path);
 	sink->found_bytes = (uint64_t)st.st_size;
+	sink->sync_fd = open(sink->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (sink->sync_fd < 0)
+		return ota_fail_errno(err, errno, "open %s", sink->path);
 	return true;
 }
 
@@ -97,6 +101,7 @@ struct sink *sink_open(const char *path, size_t buffer_bytes,
 	assert(buffer_bytes > 0 && buffer_bytes % ALIGN_BYTES == 0);
 	if (sink) {
 		sink->fd = -1;
+		sink->sync_fd = -1;
 		sink->path = strdup(path);
 	}
 	if (!sink || !sink->path) {
@@ -135,6 +140,8 @@ struct sink *sink_free(struct sink *sink)
 			errno = 0; /* a reservation too long is no harm */
 		close(sink->fd);
 	}
+	if (sink->sync_fd >= 0)
+		close(sink->sync_fd);
 	if (sink->buffer)
 		munmap(sink->buffer, sink->buffer_bytes);
 	free(sink->path);
@@ -400,9 +407,9 @@ uint64_t sink_written_bytes(const struct sink *sink)
 	return sink->base + sink->stored;
 }
 
-int sink_fd(const struct sink *sink)
+int sink_sync_fd(const struct sink *sink)
 {
-	return sink->fd;
+	return sink->sync_fd;
 }
 
 void sink_lose(struct sink *sink)

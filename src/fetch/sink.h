@@ -58,7 +58,12 @@ bool sink_append(struct sink *sink, const void *data, size_t size,
 bool sink_flush(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
 /* Bytes of content that are in the file, once they are synced. */
 uint64_t sink_written_bytes(const struct sink *sink);
-int sink_fd(const struct sink *sink); /* borrowed, to sync it */
+/*
+ * Borrowed, to sync the file. For reading only: the kernel lets go of it a
+ * moment after it has told that it is synced, and what is still open for
+ * writing cannot be executed (ETXTBSY), although it is in its place.
+ */
+int sink_sync_fd(const struct sink *sink);
 /* A sync of it has failed: from now on it takes nothing more. */
 void sink_lose(struct sink *sink);
 

@@ -166,8 +166,8 @@ static void leave"""),
     Mutant("the download is on record before it is synced", "binary",
            "src/fetch/save.c",
            """ = sink_written_bytes(fetch->sink);
-	return start(fetch, SAVING_BYTES, sink_fd(fetch->sink), SYNC_CONTENT,
-		     fetch->path, err);""",
+	return start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
+		     SYNC_CONTENT, fetch->path, err);""",
            """ = sink_written_bytes(fetch->sink);
 	return start_record(fetch, err);"""),
     Mutant("nothing of a download is on record before it stops", "binary",
@@ -178,8 +178,8 @@ static void leave"""),
     Mutant("a complete download is not synced", "binary",
            "src/fetch/save.c",
            """	return sink_finish(fetch->sink, err) &&
-	       start(fetch, SAVING_BYTES, sink_fd(fetch->sink), SYNC_CONTENT,
-		     fetch->path, err);""",
+	       start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
+		     SYNC_CONTENT, fetch->path, err);""",
            """	return sink_finish(fetch->sink, err) &&
 	       start_name(fetch, file_unlink(fetch->record_path, err), err);"""),
     Mutant("a report goes from the disk when it is sent", "device",

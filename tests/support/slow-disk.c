@@ -17,7 +17,7 @@ static struct {
 	long context;
 	struct iocb order;
 } held[MAX_HELD];
-static unsigned n_held;
+static unsigned n_held, n_done; /* of which n_done were given to the kernel */
 
 typedef long (*syscall_fn)(long number, ...);
 
@@ -78,16 +78,24 @@ __attribute__((no_sanitize("address"))) long syscall(long number, ...)
 void slow_disk_go_on(void)
 {
 	slow_disk.holds = false;
-	for (unsigned i = 0; i < n_held; i++) {
+	for (; n_done < n_held; n_done++) {
 		slow_disk.orders--;
-		(void)submit(held[i].context, &held[i].order);
-		close((int)held[i].order.aio_fildes);
+		(void)submit(held[n_done].context, &held[n_done].order);
 	}
-	n_held = 0;
+	if (!slow_disk.clings)
+		slow_disk_let_go();
+}
+
+void slow_disk_let_go(void)
+{
+	for (unsigned i = 0; i < n_held; i++)
+		close((int)held[i].order.aio_fildes);
+	n_held = n_done = 0;
 }
 
 void slow_disk_reset(void)
 {
 	slow_disk_go_on();
+	slow_disk_let_go();
 	slow_disk = (struct slow_disk){ 0 };
 }

@@ -10,6 +10,7 @@
 struct slow_disk {
 	bool refuses; /* orders; whoever wants a sync has to wait for it */
 	bool holds;   /* orders back until slow_disk_go_on() */
+	bool clings;  /* to the files of held orders until slow_disk_let_go() */
 	int failure;  /* errno of orders that end from now on, 0: none */
 	unsigned fails_from; /* only from this order on; 0: all */
 	unsigned orders;
@@ -19,3 +20,4 @@ extern struct slow_disk slow_disk;
 
 void slow_disk_reset(void);
 void slow_disk_go_on(void);
+void slow_disk_let_go(void);

@@ -1,12 +1,14 @@
 /* Downloads onto a disk that takes its time, or fails, when it is to sync. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -121,6 +123,26 @@ static void done_is_told_when_all_is_on_the_disk(void **state)
 	fetch_wait(fx);
 	assert_int_equal(slow_disk.orders, orders);
 	fetch_expect_complete(fx, "fw");
+}
+
+/* The kernel lets go of a file after it has told that it is synced. */
+static void what_the_kernel_still_holds_can_be_executed(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	int fd;
+
+	slow_disk.holds = slow_disk.clings = true;
+	fetch_serve(fx, 1000, 4);
+	fetch_begin(fx, "/fw", 1000);
+	wait_for_orders(fx, 1);
+	slow_disk_go_on();
+	fetch_wait(fx);
+	fx->fetch = fetch_free(fx->fetch);
+	fd = open(fx->path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	/* Refused while anybody has the file open for writing. */
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_RDLCK), 0);
+	close(fd);
 }
 
 static void a_failed_sync_ends_the_download_and_records_nothing(void **state)
@@ -242,6 +264,7 @@ int main(void)
 		TEST(nothing_is_recorded_before_it_is_synced),
 		TEST(a_slow_disk_holds_the_download_not_the_loop),
 		TEST(done_is_told_when_all_is_on_the_disk),
+		TEST(what_the_kernel_still_holds_can_be_executed),
 		TEST(a_failed_sync_ends_the_download_and_records_nothing),
 		TEST(a_failed_last_sync_does_not_look_like_success),
 		TEST(each_sync_may_fail),
