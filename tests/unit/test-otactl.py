@@ -331,6 +331,7 @@ class OtactlTest(unittest.TestCase):
         others = [socket.socket(socket.AF_UNIX) for _ in range(64)]
         for other in others:
             other.connect(self.path)
+            other.sendall(b"{")  # whoever is idle would make room
         code, out, err = self.run_otactl("status")
         self.assertEqual((code, out), (1, ""))
         self.assertIn("busy: there are too many clients already", err)
