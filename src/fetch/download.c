@@ -300,8 +300,7 @@ static bool prepare(struct fetch *fetch, struct ota_error *err)
 
 	if (!fetch->is_first)
 		buffer_bytes /= fetch->limits->sharers_part;
-	fetch->sink = sink_open(fetch->path, buffer_bytes,
-				fetch->limits->by_page_cache, show_bytes, fetch,
+	fetch->sink = sink_open(fetch->path, buffer_bytes, show_bytes, fetch,
 				err);
 	if (!fetch->sink || !find_start(fetch, err))
 		return false;

@@ -20,8 +20,7 @@ struct fetch_limits {
 	uint64_t record_max_bytes; /* ... later, when files are large, this */
 	uint64_t record_ms; /* or after this long, if any byte came */
 	uint64_t progress_ms; /* between two calls of observer.progress */
-	size_t buffer_bytes; /* hashed and written at once; of whole pages */
-	bool by_page_cache; /* written as if O_DIRECT were not to be had */
+	size_t buffer_bytes; /* hashed and written at once */
 	size_t socket_bytes; /* read at once */
 	unsigned sharers_part; /* a download beside others gets so much less */
 };

@@ -73,6 +73,7 @@ static bool go_on(struct fetch *fetch, enum fetch_saving over,
 {
 	if (over == SAVING_RECORD)
 		return adopt_record(fetch, err);
+	sink_spare_page_cache(fetch->sink, fetch->saving_bytes);
 	if (!is_complete(fetch))
 		return start_record(fetch, err);
 	/* The last sync is the directory's: FILE keeps its name, too. */
@@ -108,19 +109,22 @@ static void on_synced(struct sync *sync, const struct ota_error *err,
 		download_fail(fetch, &why);
 }
 
-bool save_begin(struct fetch *fetch, struct ota_error *err)
+static bool start_bytes(struct fetch *fetch, struct ota_error *err)
 {
-	fetch->recorded_ms = loop_now_ms(fetch->loop);
 	fetch->saving_bytes = sink_written_bytes(fetch->sink);
 	return start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
 		     SYNC_CONTENT, fetch->path, err);
 }
 
+bool save_begin(struct fetch *fetch, struct ota_error *err)
+{
+	fetch->recorded_ms = loop_now_ms(fetch->loop);
+	return start_bytes(fetch, err);
+}
+
 bool save_complete(struct fetch *fetch, struct ota_error *err)
 {
-	return sink_finish(fetch->sink, err) &&
-	       start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
-		     SYNC_CONTENT, fetch->path, err);
+	return sink_finish(fetch->sink, err) && start_bytes(fetch, err);
 }
 
 void save_stop(struct fetch *fetch)

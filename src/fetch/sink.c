@@ -12,36 +12,32 @@
 
 #include "otad/base/file.h"
 
-/* What O_DIRECT wants of offsets and sizes: a page suits every device. */
-#define ALIGN_BYTES 4096
+/* The page cache's, or a part of them. */
+#define PAGE_BYTES 4096
 
 /* A recovered slice: read and hashed in far less than 50 ms. */
 #define RECOVER_BYTES (256 * 1024)
 
-/* A write that takes longer than the first halves the next, below the second
- * doubles it: the loop must not wait for a slow flash. */
+/* To hash and write longer than the first halves what is done at once, shorter
+ * than the second doubles it: the loop must not wait for a slow processor. */
 #define SLOW_WRITE_US 20000
 #define QUICK_WRITE_US 4000
 #define MIN_WRITE_BYTES (64 * 1024)
-
-/* Without O_DIRECT: dirty pages are pushed out, clean ones given back. */
-#define DROP_BYTES (8 * 1024 * 1024)
 
 struct sink {
 	char *path;
 	int fd;
 	int sync_fd; /* the same file, see sink_sync_fd() */
 	bool created;
-	bool direct; /* O_DIRECT is accepted here */
-	bool lost;   /* a sync failed: nobody knows what is on the disk */
+	bool lost; /* a sync failed: nobody knows what is on the disk */
 	uint64_t found_bytes;
 	sink_fn on_bytes;
 	void *user_data;
 
 	uint64_t recover_bytes; /* to be read back */
-	uint64_t dropped_bytes; /* given back to the page cache */
+	uint64_t spared_bytes;  /* no longer in the page cache */
 
-	/* buffer[0] belongs at `base`, which is aligned. */
+	/* buffer[0] belongs at `base`. */
 	uint64_t base;
 	unsigned char *buffer;
 	size_t buffer_bytes;
@@ -50,21 +46,6 @@ struct sink {
 	size_t seen;   /* ... this was shown to the observer, ... */
 	size_t stored; /* ... and this is in the file */
 };
-
-static size_t align_down(size_t size)
-{
-	return size & ~(size_t)(ALIGN_BYTES - 1);
-}
-
-static bool set_direct(struct sink *sink, bool on)
-{
-	int flags = fcntl(sink->fd, F_GETFL);
-
-	if (flags < 0)
-		return false;
-	flags = on ? flags | O_DIRECT : flags & ~O_DIRECT;
-	return fcntl(sink->fd, F_SETFL, flags) == 0;
-}
 
 static bool open_file(struct sink *sink, struct ota_error *err)
 {
@@ -92,13 +73,13 @@ static bool open_file(struct sink *sink, struct ota_error *err)
 }
 
 struct sink *sink_open(const char *path, size_t buffer_bytes,
-		       bool by_page_cache, sink_fn on_bytes, void *user_data,
+		       sink_fn on_bytes, void *user_data,
 		       struct ota_error *err)
 {
 	OTA_CLEANUP(sink_freep) struct sink *sink = calloc(1, sizeof(*sink));
 	void *buffer;
 
-	assert(buffer_bytes > 0 && buffer_bytes % ALIGN_BYTES == 0);
+	assert(buffer_bytes > 0);
 	if (sink) {
 		sink->fd = -1;
 		sink->sync_fd = -1;
@@ -110,7 +91,7 @@ struct sink *sink_open(const char *path, size_t buffer_bytes,
 	}
 	sink->on_bytes = on_bytes;
 	sink->user_data = user_data;
-	/* Page-aligned, and really given back at the end. */
+	/* Not malloc(3): really given back at the end. */
 	buffer = mmap(NULL, buffer_bytes, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer == MAP_FAILED) {
@@ -122,8 +103,6 @@ struct sink *sink_open(const char *path, size_t buffer_bytes,
 	sink->write_bytes = buffer_bytes;
 	if (!open_file(sink, err))
 		return NULL;
-	sink->direct = !by_page_cache && set_direct(sink, true) &&
-		       set_direct(sink, false);
 	return OTA_TAKE(sink);
 }
 
@@ -196,23 +175,12 @@ bool sink_reserve(struct sink *sink, uint64_t size, struct ota_error *err)
 bool sink_recover(struct sink *sink, uint64_t bytes, struct ota_error *err)
 {
 	sink->recover_bytes = bytes;
-	sink->base = 0;
+	sink->base = sink->spared_bytes = 0;
 	sink->fill = sink->seen = sink->stored = 0;
 	if (ftruncate(sink->fd, (off_t)bytes) < 0)
 		return ota_fail_errno(err, errno, "cut %s", sink->path);
 	posix_fadvise(sink->fd, 0, (off_t)bytes, POSIX_FADV_SEQUENTIAL);
 	return true;
-}
-
-/* The last, unaligned bytes stay in the buffer: they are written again. */
-static void end_recovery(struct sink *sink, size_t slice)
-{
-	size_t kept = align_down(slice);
-
-	memmove(sink->buffer, sink->buffer + kept, slice - kept);
-	sink->base += kept;
-	sink->fill = sink->seen = sink->stored = slice - kept;
-	posix_fadvise(sink->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 bool sink_recover_some(struct sink *sink, bool *ret_more, struct ota_error *err)
@@ -230,20 +198,17 @@ bool sink_recover_some(struct sink *sink, bool *ret_more, struct ota_error *err)
 				"%s cannot be read back", sink->path);
 	if (!sink->on_bytes(sink->buffer, want, sink->user_data, err))
 		return false;
+	sink->base += want;
 	*ret_more = left > want;
-	if (*ret_more) {
-		sink->base += want;
-		return true;
-	}
-	end_recovery(sink, want);
+	if (!*ret_more)
+		sink_spare_page_cache(sink, sink->base);
 	return true;
 }
 
 bool sink_restart(struct sink *sink, struct ota_error *err)
 {
-	sink->base = 0;
+	sink->base = sink->spared_bytes = 0;
 	sink->fill = sink->seen = sink->stored = 0;
-	sink->dropped_bytes = 0;
 	if (ftruncate(sink->fd, 0) < 0)
 		return ota_fail_errno(err, errno, "empty %s", sink->path);
 	return true;
@@ -260,77 +225,20 @@ static bool show(struct sink *sink, struct ota_error *err)
 	return true;
 }
 
-static bool write_all(struct sink *sink, size_t from, size_t to,
-		      struct ota_error *err)
+static bool store(struct sink *sink, struct ota_error *err)
 {
-	while (from < to) {
-		ssize_t size = pwrite(sink->fd, sink->buffer + from, to - from,
-				      (off_t)(sink->base + from));
+	while (sink->stored < sink->fill) {
+		ssize_t size = pwrite(sink->fd, sink->buffer + sink->stored,
+				      sink->fill - sink->stored,
+				      (off_t)(sink->base + sink->stored));
 
 		if (size < 0 && errno == EINTR)
 			continue;
 		if (size < 0)
 			return ota_fail_errno(err, errno, "write %s",
 					      sink->path);
-		from += (size_t)size;
+		sink->stored += (size_t)size;
 	}
-	return true;
-}
-
-/* Writes [from, to), both aligned, past the page cache where it may. */
-static bool write_direct(struct sink *sink, size_t from, size_t to,
-			 struct ota_error *err)
-{
-	bool ok;
-
-	if (from == to)
-		return true;
-	if (!sink->direct || !set_direct(sink, true))
-		return write_all(sink, from, to, err);
-	ok = write_all(sink, from, to, err);
-	set_direct(sink, false);
-	if (ok || err->sys_errno != EINVAL)
-		return ok;
-	/* Refused only now, or a short write left the rest unaligned. */
-	sink->direct = false;
-	ota_error_clear(err);
-	return write_all(sink, from, to, err);
-}
-
-static void spare_page_cache(struct sink *sink)
-{
-	uint64_t end = sink->base + align_down(sink->stored);
-
-	if (sink->direct)
-		return;
-	sync_file_range(sink->fd, (off_t)sink->dropped_bytes,
-			(off_t)(end - sink->dropped_bytes),
-			SYNC_FILE_RANGE_WRITE);
-	if (end - sink->dropped_bytes < DROP_BYTES)
-		return;
-	/* Waits for nothing: what is still dirty goes the next time. */
-	posix_fadvise(sink->fd, 0, (off_t)end, POSIX_FADV_DONTNEED);
-	sink->dropped_bytes = end;
-}
-
-/* Whole blocks past the page cache, and the rest, if `all`, through it. */
-static bool store(struct sink *sink, bool all, struct ota_error *err)
-{
-	size_t from = align_down(sink->stored);
-	size_t to = align_down(sink->fill);
-
-	if (sink->stored == sink->fill)
-		return true;
-	if (!write_direct(sink, from, to, err))
-		return false;
-	if (sink->stored < to)
-		sink->stored = to;
-	if (all) {
-		if (!write_all(sink, to, sink->fill, err))
-			return false;
-		sink->stored = sink->fill;
-	}
-	spare_page_cache(sink);
 	return true;
 }
 
@@ -347,11 +255,13 @@ static bool show_and_store(struct sink *sink, struct ota_error *err)
 	uint64_t start_us = clock_us();
 	uint64_t took_us;
 
-	if (!show(sink, err) || !store(sink, false, err))
+	if (!show(sink, err) || !store(sink, err))
 		return false;
+	sink->base += sink->fill;
+	sink->fill = sink->seen = sink->stored = 0;
 	took_us = clock_us() - start_us;
 	if (took_us > SLOW_WRITE_US && sink->write_bytes > MIN_WRITE_BYTES)
-		sink->write_bytes = align_down(sink->write_bytes / 2);
+		sink->write_bytes /= 2;
 	else if (took_us < QUICK_WRITE_US &&
 		 sink->write_bytes * 2 <= sink->buffer_bytes)
 		sink->write_bytes *= 2;
@@ -364,27 +274,19 @@ bool sink_append(struct sink *sink, const void *data, size_t size,
 	const unsigned char *bytes = data;
 
 	while (size > 0) {
-		size_t goal = align_down(sink->stored) + sink->write_bytes;
-		size_t part;
+		size_t part = sink->write_bytes - sink->fill;
 
-		if (goal > sink->buffer_bytes)
-			goal = sink->buffer_bytes;
-		part = goal - sink->fill;
 		if (part > size)
 			part = size;
 		memcpy(sink->buffer + sink->fill, bytes, part);
 		sink->fill += part;
 		bytes += part;
 		size -= part;
-		if (sink->fill < goal)
+		if (sink->fill < sink->write_bytes)
 			return true;
 		if (!show_and_store(sink, err))
 			return false;
 		*ret_heavy = true;
-		if (sink->fill == sink->buffer_bytes) {
-			sink->base += sink->fill;
-			sink->fill = sink->seen = sink->stored = 0;
-		}
 	}
 	return true;
 }
@@ -399,7 +301,7 @@ static bool check_lost(const struct sink *sink, struct ota_error *err)
 
 bool sink_flush(struct sink *sink, struct ota_error *err)
 {
-	return check_lost(sink, err) && store(sink, true, err);
+	return check_lost(sink, err) && store(sink, err);
 }
 
 uint64_t sink_written_bytes(const struct sink *sink)
@@ -417,10 +319,20 @@ void sink_lose(struct sink *sink)
 	sink->lost = true;
 }
 
+void sink_spare_page_cache(struct sink *sink, uint64_t synced_bytes)
+{
+	uint64_t end = synced_bytes - synced_bytes % PAGE_BYTES;
+
+	if (end <= sink->spared_bytes)
+		return;
+	posix_fadvise(sink->fd, (off_t)sink->spared_bytes,
+		      (off_t)(end - sink->spared_bytes), POSIX_FADV_DONTNEED);
+	sink->spared_bytes = end;
+}
+
 bool sink_finish(struct sink *sink, struct ota_error *err)
 {
-	if (!check_lost(sink, err) || !show(sink, err) ||
-	    !store(sink, true, err))
+	if (!check_lost(sink, err) || !show(sink, err) || !store(sink, err))
 		return false;
 	/* Blocks reserved for a size that was announced too large. */
 	if (ftruncate(sink->fd, (off_t)sink_bytes(sink)) < 0)

@@ -2,9 +2,11 @@
 
 /*
  * The file that a download grows. Bytes are collected in one buffer, shown to
- * the observer and written from there at once, past the page cache where the
- * file system allows it. Recovered bytes of an earlier run pass by the
- * observer too. `err` is never NULL here.
+ * the observer and written from there at once, into the page cache: O_DIRECT
+ * would make the loop wait for the disk at each write, up to a second on one
+ * that is busy. It is the syncs, for which nobody waits, that bring them to the
+ * disk. Recovered bytes of an earlier run pass by the observer too. `err` is
+ * never NULL here.
  */
 
 #include "otad/base/error.h"
@@ -21,7 +23,7 @@ typedef bool (*sink_fn)(const void *data, size_t size, void *user_data,
 
 /* Opens or creates `path`; it must be a regular file, no symbolic link. */
 struct sink *sink_open(const char *path, size_t buffer_bytes,
-		       bool by_page_cache, sink_fn on_bytes, void *user_data,
+		       sink_fn on_bytes, void *user_data,
 		       struct ota_error *err) OTA_MUST_CHECK;
 /* Closes, and gives back what was reserved beyond the end. Accepts NULL. */
 struct sink *sink_free(struct sink *sink);
@@ -64,6 +66,8 @@ uint64_t sink_written_bytes(const struct sink *sink);
  * writing cannot be executed (ETXTBSY), although it is in its place.
  */
 int sink_sync_fd(const struct sink *sink);
+/* So much is synced: what the page cache holds of it is of no further use. */
+void sink_spare_page_cache(struct sink *sink, uint64_t synced_bytes);
 /* A sync of it has failed: from now on it takes nothing more. */
 void sink_lose(struct sink *sink);
 

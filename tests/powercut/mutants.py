@@ -165,10 +165,8 @@ static void leave"""),
            " == size && fdatasync(fd) == 0)", " == size)"),
     Mutant("the download is on record before it is synced", "binary",
            "src/fetch/save.c",
-           """ = sink_written_bytes(fetch->sink);
-	return start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
-		     SYNC_CONTENT, fetch->path, err);""",
-           """ = sink_written_bytes(fetch->sink);
+           """	return start_bytes(fetch, err);""",
+           """	fetch->saving_bytes = sink_written_bytes(fetch->sink);
 	return start_record(fetch, err);"""),
     Mutant("nothing of a download is on record before it stops", "binary",
            "src/fetch/download.c",
@@ -177,9 +175,7 @@ static void leave"""),
 	       true;"""),
     Mutant("a complete download is not synced", "binary",
            "src/fetch/save.c",
-           """	return sink_finish(fetch->sink, err) &&
-	       start(fetch, SAVING_BYTES, sink_sync_fd(fetch->sink),
-		     SYNC_CONTENT, fetch->path, err);""",
+           """	return sink_finish(fetch->sink, err) && start_bytes(fetch, err);""",
            """	return sink_finish(fetch->sink, err) &&
 	       start_name(fetch, file_unlink(fetch->record_path, err), err);"""),
     Mutant("a report goes from the disk when it is sent", "device",

@@ -136,8 +136,9 @@ static void goes_on_after_many_crashes(void **state)
 		assert_int_equal(log.requests[i].first_byte, i * 700001);
 }
 
-static void resume_at_every_alignment(struct fetch_fixture *fx)
+static void goes_on_at_every_alignment(void **state)
 {
+	struct fetch_fixture *fx = *state;
 	static const unsigned offsets[] = { 1, 4095, 4096, 4097, 262143,
 					    262144, 262145, 1048575, 1048577 };
 	char script[64];
@@ -156,23 +157,6 @@ static void resume_at_every_alignment(struct fetch_fixture *fx)
 		http_server_reset(fx->server);
 		assert_true(fetch_discard(fx->path, NULL));
 	}
-}
-
-static void goes_on_at_every_alignment(void **state)
-{
-	resume_at_every_alignment(*state);
-}
-
-static void goes_on_where_only_the_page_cache_writes(void **state)
-{
-	struct fetch_fixture *fx = *state;
-
-	fx->limits.by_page_cache = true;
-	fetch_fixture_renew(fx);
-	resume_at_every_alignment(fx);
-	/* Long enough for pages to be given back. */
-	fetch_serve(fx, 25 * MIB + 1, 6);
-	fetch_expect_ok(fx, 25 * MIB + 1);
 }
 
 static void goes_on_without_an_announced_size(void **state)
@@ -646,7 +630,6 @@ int main(void)
 		TEST(a_crash_costs_no_more_than_a_mebibyte),
 		TEST(goes_on_after_many_crashes),
 		TEST(goes_on_at_every_alignment),
-		TEST(goes_on_where_only_the_page_cache_writes),
 		TEST(goes_on_without_an_announced_size),
 		TEST(needs_no_request_when_all_is_there),
 		TEST(goes_on_from_another_url),
