@@ -223,7 +223,7 @@ static int wait_and_end(struct launch *l)
 		id = find(l->text, "JOB=");
 		clock_gettime(CLOCK_BOOTTIME, &now);
 		/* otad's own deadline comes first: it knows more of the why. */
-		if (until_s == 0 || strncmp(id, job, strlen(job)) != 0)
+		if (until_s == 0 || strncmp(id, job, sizeof(job) - 1) != 0)
 			until_s = now.tv_sec + l->timeout_s + l->timeout_s / 10 + 2;
 		snprintf(job, sizeof(job), "%s", id);
 		if (now.tv_sec >= until_s)

@@ -561,6 +561,19 @@ def test_a_confirmed_trial_ends_the_wait(world):
     expect_equal(place.target.read_bytes(), place.script("new"), "target")
 
 
+def test_a_marker_that_is_readable_only_later_sets_the_time(world):
+    place = Place(world)
+    place.install()
+    place.trial.write_text("")
+    with Deadline(place) as deadline:
+        deadline.wait_armed()
+        place.mark(TIMEOUT=1)
+        status, output = deadline.wait()
+        expect_equal(status, 0, output)
+        expect("not confirmed within 1 s" in output, output)
+    expect(not place.trial.exists(), "still on trial")
+
+
 def test_a_version_that_hangs_and_ignores_sigterm_is_ended(world):
     place = Place(world)
     place.install(new=(world.build /
