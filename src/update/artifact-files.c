@@ -77,7 +77,8 @@ static bool is_wanted(const struct wanted *wanted, const char *path)
 		return true;
 	if (is_record(whole))
 		whole[strlen(whole) - strlen(RECORD_SUFFIX)] = '\0';
-	return bsearch(&key, wanted->paths, wanted->count,
+	return wanted->count > 0 &&
+	       bsearch(&key, wanted->paths, wanted->count,
 		       sizeof(*wanted->paths), compare_paths);
 }
 
