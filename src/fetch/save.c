@@ -1,6 +1,5 @@
 #include "download.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include "curl-loop.h"
@@ -138,10 +137,8 @@ void save_stop(struct fetch *fetch)
 bool save_now(struct fetch *fetch, struct ota_error *err)
 {
 	save_stop(fetch);
-	if (!sink_flush(fetch->sink, err))
+	if (!sink_flush(fetch->sink, err) || !sink_sync(fetch->sink, err))
 		return false;
-	if (fdatasync(sink_sync_fd(fetch->sink)) < 0)
-		return ota_fail_errno(err, errno, "sync %s", fetch->path);
 	fetch->record.bytes = sink_bytes(fetch->sink);
 	fetch->record.size_bytes = fetch->total_bytes;
 	return record_write(fetch->record_path, &fetch->record, err);

@@ -66,6 +66,8 @@ uint64_t sink_written_bytes(const struct sink *sink);
  * writing cannot be executed (ETXTBSY), although it is in its place.
  */
 int sink_sync_fd(const struct sink *sink);
+/* Waits. An error that only an abandoned sync has seen is told again here. */
+bool sink_sync(struct sink *sink, struct ota_error *err) OTA_MUST_CHECK;
 /* So much is synced: what the page cache holds of it is of no further use. */
 void sink_spare_page_cache(struct sink *sink, uint64_t synced_bytes);
 /* A sync of it has failed: from now on it takes nothing more. */
