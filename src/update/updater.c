@@ -162,6 +162,39 @@ static void end_own_trial(struct updater *updater)
 	job_fail(job, &why);
 }
 
+static bool has_job(const struct updater *updater, const char *id)
+{
+	const struct job *job = updater->jobs;
+
+	while (job && strcmp(job->id, id) != 0)
+		job = job->next;
+	return job;
+}
+
+/* Its job has ended, we are the version that came back and in our place: a disk
+ * that failed or a power cut has kept the marker. Each start would be counted. */
+static void drop_stale_marker(struct updater *updater)
+{
+	struct ota_error why = OTA_ERROR_INIT;
+	struct trial trial;
+	bool stale;
+
+	if (!trial_read(updater->store.dir, &trial, NULL))
+		return;
+	stale = trial.job && trial.old_version && !updater->trial &&
+		!updater->env.self.running_path &&
+		!has_job(updater, trial.job) &&
+		strcmp(trial.old_version, updater->env.self.version) == 0;
+	trial_done(&trial);
+	if (!stale)
+		return;
+	if (trial_remove(updater->store.dir, &why))
+		log_notice(NULL, "The marker of a trial that is over is removed");
+	else
+		log_warning(NULL, "The marker of a trial that is over: %s",
+			    why.text);
+}
+
 /* ---- beginning ---- */
 
 static bool set_up(struct updater *updater, struct ota_error *err)
@@ -190,10 +223,13 @@ static bool set_up(struct updater *updater, struct ota_error *err)
 	wave_load(&updater->waves, &updater->store);
 	if (!history_count(&updater->store, &updater->totals, &why))
 		log_warning(NULL, "%s", why.text);
-	return updater_make_session(updater, err) &&
-	       updater_open_session(updater, err) &&
-	       updater_build_inventory(updater, err) &&
-	       updater_load_jobs(updater, err);
+	if (!updater_make_session(updater, err) ||
+	    !updater_open_session(updater, err) ||
+	    !updater_build_inventory(updater, err) ||
+	    !updater_load_jobs(updater, err))
+		return false;
+	drop_stale_marker(updater);
+	return true;
 }
 
 struct updater *updater_new(const struct updater_options *options,

@@ -137,6 +137,23 @@ def test_an_update_after_a_rolled_back_one_succeeds(world):
     expect(otad.process.poll() is None, "otad ended")
 
 
+def test_a_marker_that_outlives_its_job_is_removed(world):
+    broker, web, otad = gateway(world)
+    mark = offer(broker, web, "1.0.1", version(world, "1.0.1"))
+    broker.wait("completed", lab.is_hanqi_state("completed", "1.0.1"), mark)
+    lab.wait_until("the end of the job",
+                   lambda: not list((otad.state / "jobs").iterdir()))
+    otad.stop()
+    # As a power cut brings it back that comes before its removal is synced.
+    marker = otad.state / "trial"
+    marker.write_text("JOB=0123456789abcdef\nVERSION=1.0.2\nOLD_VERSION=1.0.1\n"
+                      "MAX_STARTS=3\nTIMEOUT=300\nSTARTS=1\n")
+    otad.supervise()
+    otad.wait_log("The marker of a trial that is over is removed")
+    expect(not marker.exists(), "the marker is there")
+    expect_equal(otad.target.read_bytes(), version(world, "1.0.1"), "otad")
+
+
 def test_a_version_that_hangs_is_ended_by_the_deadline(world):
     broker, web, otad = gateway(world, update="ConfirmTimeout=2s")
     mark = offer(broker, web, "1.0.2", program(world, "version-that-hangs"))
