@@ -23,7 +23,9 @@ static bool is_same_file(const char *a, const char *b)
 	       first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-static bool find_paths(struct paths *ret, struct ota_error *err)
+/* `ret_packaged` borrows of `ret`, which is to be freed in any case. */
+static bool find(const char *version, struct paths *ret,
+		 struct packaged *ret_packaged, struct ota_error *err)
 {
 	ret->own = self_running_path(err);
 	ret->state = ret->own ? self_launch_state(err) : NULL;
@@ -36,6 +38,7 @@ static bool find_paths(struct paths *ret, struct ota_error *err)
 	if (is_same_file(ret->own, ret->updated))
 		return ota_fail(err, OTA_ERROR_INTERNAL,
 				"%s is not the packaged otad", ret->own);
+	*ret_packaged = (struct packaged){ ret->state, ret->own, version };
 	return true;
 }
 
@@ -106,11 +109,10 @@ int take_over_tell(const char *version)
 	enum packaged_choice choice;
 	struct ota_error err;
 	struct packaged packaged;
-	bool ok = find_paths(&paths, &err);
+	bool ok = find(version, &paths, &packaged, &err) &&
+		  packaged_choose(&packaged, &choice, updated, &err) &&
+		  (updated[0] || packaged_ask(paths.updated, updated, &err));
 
-	packaged = (struct packaged){ paths.state, paths.own, version };
-	ok = ok && packaged_choose(&packaged, &choice, updated, &err) &&
-	     (updated[0] || packaged_ask(paths.updated, updated, &err));
 	if (ok)
 		print_choice(&paths, version, choice, updated);
 	paths_done(&paths);
@@ -127,9 +129,8 @@ int take_over_main(const char *version)
 	bool ok;
 
 	log_open(LOG_TARGET_AUTO, LOG_LEVEL_INFO);
-	ok = find_paths(&paths, &err);
-	packaged = (struct packaged){ paths.state, paths.own, version };
-	ok = ok && packaged_take_over(&packaged, &choice, updated, &err);
+	ok = find(version, &paths, &packaged, &err) &&
+	     packaged_take_over(&packaged, &choice, updated, &err);
 	if (ok)
 		log_choice(&paths, version, choice, updated);
 	paths_done(&paths);

@@ -245,7 +245,7 @@ static void check_again_later(struct session *session)
 		return;
 	interval_ms = jitter(interval_ms);
 	session_set_timer(session, SESSION_TIMER_CHECK,
-		       took_ms < interval_ms ? interval_ms - took_ms : 0,
+			  took_ms < interval_ms ? interval_ms - took_ms : 0,
 			  session_on_check_time);
 }
 
