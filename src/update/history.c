@@ -208,27 +208,51 @@ static bool drop_older_half(const char *path, struct ota_error *err)
 	return file_write(path, shorter, (size_t)bytes, HISTORY_MODE, err);
 }
 
-/* Where the next line begins: after the last whole one. */
+enum line_kind { LINE_UNREADABLE, LINE_OF_ANOTHER, LINE_OF_JOB, LINE_NO_MEMORY };
+
+static enum line_kind kind_of(const char *line, size_t size, const char *id)
+{
+	enum json_fault fault;
+	OTA_CLEANUP(json_freep) struct json_object *json =
+		json_parse(line, size, JSON_MAX_BYTES, &fault);
+	const char *job = json_get_string(json, "job");
+
+	if (fault == JSON_NO_MEMORY)
+		return LINE_NO_MEMORY;
+	if (job && json_get_string(json, "state"))
+		return strcmp(job, id) == 0 ? LINE_OF_JOB : LINE_OF_ANOTHER;
+	return json_get(json, "gone") ? LINE_OF_ANOTHER : LINE_UNREADABLE;
+}
+
+/* Where the next line begins: after the last readable one. What a power cut has
+ * left behind it, blocks of other files even, is written over. */
 static bool find_end(int fd, const char *id, off_t *ret_end, bool *ret_there,
 		     struct ota_error *err)
 {
-	char tail[TAIL_BYTES + 1];
+	char tail[TAIL_BYTES];
 	off_t size = lseek(fd, 0, SEEK_END);
 	off_t start = size > TAIL_BYTES ? size - TAIL_BYTES : 0;
+	const char *at = tail, *newline;
 	ssize_t n;
-	char *last;
 
 	if (size < 0)
 		return ota_fail_errno(err, errno, "history.jsonl");
 	n = pread(fd, tail, TAIL_BYTES, start);
 	if (n < 0)
 		return ota_fail_errno(err, errno, "history.jsonl");
-	tail[n] = '\0';
-	last = memrchr(tail, '\n', (size_t)n);
-	*ret_end = last ? start + (last - tail) + 1 : start;
-	if (last)
-		last[1] = '\0';
-	*ret_there = last && strstr(tail, id);
+	*ret_end = start;
+	*ret_there = false;
+	for (; (newline = memchr(at, '\n', (size_t)(tail + n - at)));
+	     at = newline + 1) {
+		enum line_kind kind = kind_of(at, (size_t)(newline - at), id);
+
+		if (kind == LINE_NO_MEMORY)
+			return ota_fail_memory(err, "reading the history");
+		/* The first one may have begun before the tail. */
+		if (kind != LINE_UNREADABLE || (at == tail && start > 0))
+			*ret_end = start + (newline + 1 - tail);
+		*ret_there |= kind == LINE_OF_JOB;
+	}
 	return true;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * history.jsonl: one line for each ended job, oldest first, bounded. A torn
- * last line (power cut) is skipped and written over.
+ * history.jsonl: one line for each ended job, oldest first, bounded. What
+ * a power cut has left at the end is skipped and written over.
  */
 
 #include "otad/base/error.h"

@@ -155,6 +155,46 @@ static void a_torn_last_line_is_written_over(void **state)
 	assert_int_equal(entries(fx, 100), 2);
 }
 
+/* As blocks of other files, or zeros, behind the last line that was synced. */
+static void what_a_power_cut_left_is_written_over(void **state)
+{
+	static const char zeros[512];
+	struct fixture *fx = *state;
+	OTA_CLEANUP(freep) char *text = NULL;
+	char path[96];
+	size_t size;
+	FILE *file;
+
+	append(fx, 1);
+	damage(fx, "{\"stale\":1}\n{\"stale\":1}\n{\"sta");
+	append(fx, 2);
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	file = fopen(path, "a");
+	assert_int_equal(fwrite(zeros, 1, sizeof(zeros), file), sizeof(zeros));
+	fputs("\n", file);
+	fclose(file);
+	append(fx, 3);
+	append(fx, 3);
+	text = file_read(path, HISTORY_MAX_BYTES, &size, &fx->err);
+	assert_non_null(text);
+	assert_null(memchr(text, '\0', size));
+	assert_null(strstr(text, "stale"));
+	assert_int_equal(entries(fx, 3), 3);
+	assert_string_equal(fx->last, "0000000000000003");
+}
+
+static void a_line_that_mentions_a_job_is_not_its_own(void **state)
+{
+	struct fixture *fx = *state;
+
+	append(fx, 1);
+	damage(fx, "{\"job\":\"0000000000000009\",\"state\":\"failed\","
+		   "\"message\":\"after 0000000000000002\"}\n");
+	append(fx, 2);
+	assert_int_equal(entries(fx, SIZE_MAX), 2);
+	assert_string_equal(fx->last, "0000000000000002");
+}
+
 static void lines_of_nonsense_are_passed_over(void **state)
 {
 	struct fixture *fx = *state;
@@ -545,6 +585,8 @@ int main(void)
 		TEST(the_last_entries_come_oldest_first),
 		TEST(a_job_told_again_after_a_power_cut_stands_once),
 		TEST(a_torn_last_line_is_written_over),
+		TEST(what_a_power_cut_left_is_written_over),
+		TEST(a_line_that_mentions_a_job_is_not_its_own),
 		TEST(lines_of_nonsense_are_passed_over),
 		TEST(the_older_half_goes_when_it_grows_too_long),
 		TEST(what_left_the_history_still_counts),
