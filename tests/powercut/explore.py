@@ -4,7 +4,7 @@
     explore.py BUILD-FOLDER [--sample N] [--seed N] ...
 
 For each scenario of gateway.py one real run is recorded. Every state that a
-power cut behind any of its operations may leave, in each of the four models,
+power cut behind any of its operations may leave, in each of the models,
 is checked before anything recovers; otad is then started on it, and what it
 has done when it comes to rest is checked, too. The recoveries are cut in the
 same way. Then every operation fails once with every error, and every sync is
@@ -39,12 +39,16 @@ EMPTY, FURNISHED, FULL, CRASHED, RECOVERED = range(5)  # slots of the disk
 ERRORS = ("EIO", "ENOSPC", "EROFS")
 SHARES = 4  # of a long part, for so many processes
 # The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
-# some that chance decides.
-SEEDS, ALL = tuple(range(8)), 3
+# some that chance decides; the other corners of stale are those of ordered.
+CORNERS = {"strict": (0,), "ordered": (0, 1, 2, 3), "torn": (0, 1, 2, 3),
+           "stale": (1,)}
+BY_CHANCE = {"strict": (), "ordered": (4, 5, 6, 7), "torn": (4, 5, 6, 7),
+             "stale": (4, 5)}
+ALL = 3
 SUBSETS_MAX = 64
 # Of a recovery's cuts: these in turn.
-SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("strict", 0),
-          ("ordered", 5), ("torn", 4), ("subset", 5))
+SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("stale", 1),
+          ("ordered", 5), ("torn", 4), ("subset", 5), ("stale", 6))
 
 # Of the cuts behind a sync that is left out.
 LEFT_OUT = (("strict", 0), *((model, seed) for model in ("ordered", "torn")
@@ -173,10 +177,9 @@ class Explorer:
             yield from states[share::shares]
 
     def seeds(self, n, model):
-        if model == "strict":
-            return [0]
         if model != "subset":
-            return [*SEEDS[:4], *(s + self.options.seed for s in SEEDS[4:])]
+            return [*CORNERS[model],
+                    *(s + self.options.seed for s in BY_CHANCE[model])]
         self.disk.tell("load", FULL)
         units, _ = self.disk.reboot(model, 0, n)
         every = 2 ** min(units, 60)
@@ -428,18 +431,26 @@ def play(number, options, tasks, results):
         place.close()
 
 
-def tasks_of(options):
+def parts_of(names, only):
     """(scenario, what, details): those that take longest come first."""
-    names = [s.name for s in gateway.scenarios(options.build, options.folder)
-             if not options.scenario or s.name in options.scenario]
-    if options.sample:
-        return [(name, "sample", ()) for name in names]
     shares = [(share, SHARES) for share in range(SHARES)]
     return [(name, kind, detail) for kind, details in (
-        ("cuts", shares),
-        ("faults", [(error, *share) for share in shares for error in ERRORS]),
-        ("syncs", [()])) if kind in options.only
-        for detail in details for name in names]
+        ("cuts", shares), ("syncs", [()]),
+        ("faults", [(error, *share) for share in shares for error in ERRORS]))
+        if kind in only for detail in details for name in names]
+
+
+def tasks_of(options):
+    """Those that wait are spread among the first of those that work."""
+    wanted = [s for s in gateway.scenarios(options.build, options.folder)
+              if not options.scenario or s.name in options.scenario]
+    if options.sample:
+        return [(s.name, "sample", ()) for s in wanted]
+    work, wait = (parts_of([s.name for s in wanted if s.waits is waits],
+                           options.only) for waits in (False, True))
+    step = 0.7 * len(work) / max(len(wait), 1)
+    placed = [*enumerate(work), *((i * step, t) for i, t in enumerate(wait))]
+    return [task for _, task in sorted(placed, key=lambda one: one[0])]
 
 
 def explore(options):
@@ -500,7 +511,7 @@ def arguments():
     parser.add_argument("--sample", type=int, metavar="N",
                         help="N points of each scenario instead of all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=12,
+    parser.add_argument("--jobs", type=int, default=16,
                         help="gateways side by side; they mostly wait")
     parser.add_argument("--scenario", action="append")
     parser.add_argument("--only", action="append",

@@ -122,9 +122,13 @@ class Scenario:
         # What it syncs for later steps is missed by others only.
         self.cut_short = cut_short
 
+    @property
+    def waits(self):
+        """Each recovery, for the end of a trial's time."""
+        return self.confirm != CONFIRM
+
     def part_of(self, sample):
-        """Fewer where each recovery waits for the end of a trial's time."""
-        return sample if self.confirm == CONFIRM else max(sample // 8, 1)
+        return max(sample // 8, 1) if self.waits else sample
 
     def topic(self, kind):
         product, name = ("PROD1", "gw1") if self.device == "self" else \

@@ -161,7 +161,7 @@ class Judge:
                 if file.mode & 0o777 != 0o600:
                     bad.append(f"{path} has mode {file.mode:o}")
             elif path == "/state/history.jsonl":
-                history_of(tree)
+                history_of(tree, recovered=False)
             elif folder == "/state/install" or name in ("trial", "trial-ended"):
                 if "JOB" not in lines_of(file.content) or \
                         not file.content.endswith(b"\n"):
@@ -390,12 +390,20 @@ def bytes_kept(tree):
                 None)
 
 
-def history_of(tree):
-    """Its whole lines; the last may be torn, as otad itself takes it."""
+def history_of(tree, recovered=True):
+    """Its lines; a power cut may leave anything behind the last one."""
     file = tree.get("/state/history.jsonl")
-    text = file.content if file else b""
-    return [json.loads(line)
-            for line in text[:text.rfind(b"\n") + 1].splitlines()]
+    lines = file.content.splitlines(keepends=True) if file else []
+    while lines and not recovered and not is_entry(lines[-1]):
+        lines.pop()
+    return [json.loads(line) for line in lines]
+
+
+def is_entry(line):
+    try:
+        return line.endswith(b"\n") and "job" in json.loads(line)
+    except ValueError:
+        return False
 
 
 def job_of(tree, told):

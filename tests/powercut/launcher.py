@@ -33,7 +33,8 @@ MAX_STARTS = 3
 STARTS_MAX = MAX_STARTS + 2
 MUTANTS_SAMPLED = 3
 EMPTY, FULL, RECOVERED = range(3)  # slots of the disk
-SEEDS = {"strict": [0], "ordered": range(4), "torn": range(6), "subset": range(12)}
+SEEDS = {"strict": [0], "ordered": range(4), "torn": range(6), "subset": range(12),
+         "stale": range(6)}
 
 # A mistake each: what of src/launch/main.c is replaced by what.
 MUTANTS = {
@@ -309,7 +310,7 @@ class Explorer:
 
     def is_missed(self, sync):
         for n in range(sync, len(self.log) + 1):
-            for model in ("strict", "ordered", "torn", "subset"):
+            for model in disk.MODELS:
                 for seed in range(1 if model == "strict" else 16):
                     self.disk.tell("load", FULL)
                     self.disk.tell("ignore", sync)

@@ -122,7 +122,7 @@ static void apply(struct image *im, const struct op *op) {
 
 /* ---- what survives a power cut ------------------------------------------ */
 
-enum model { STRICT, ORDERED, TORN, SUBSET };
+enum model { STRICT, ORDERED, TORN, SUBSET, STALE };
 
 static long model = STRICT, seed;
 static long sector;		/* tearing grain; 0: 4096 for even seeds, 512 for odd */
@@ -149,7 +149,7 @@ static struct fate {		/* what becomes of an operation */
 } *fates;
 
 static int units;		/* groups of operations that may or may not survive */
-static int prefix;		/* ordered: the operations below this one survive */
+static int prefix;		/* ordered, stale: the metadata below this operation survives */
 
 static uint64_t chance(uint64_t a, uint64_t b) { return mix(mix((uint64_t)seed ^ mix(a + 1)) ^ b); }
 
@@ -212,7 +212,7 @@ static void plan_journal(int n) {
 
 static bool metadata_survives(int i) {
 	int unit = fates[i].unit;
-	if (model == ORDERED) return i < prefix;
+	if (model == ORDERED || model == STALE) return i < prefix;
 	if (fates[i].must) return true;
 	if (model == SUBSET) return unit <= 62 && seed >> (unit - 1) & 1;
 	return model == TORN && (seed < 4 ? corner(false) : chance((uint64_t)i, 3) & 1);
@@ -223,18 +223,33 @@ static bool data_survives(int i, size_t at, size_t grain) {
 	const struct node *f = &nodes[w.log[i]->ino];
 	if (model == SUBSET) return metadata_survives(i);
 	if (seed < 4) return corner(true) || i < f->flush;
-	if (model == TORN) return chance((uint64_t)i, at / grain) & 1;
+	if (model == TORN || model == STALE) return chance((uint64_t)i, at / grain) & 1;
 	return i < f->flush || at / BLOCK < chance(w.log[i]->ino, 9) % (f->pending / BLOCK + 2);	/* writeback, in order */
+}
+
+/* Stale: a file reaches to `end`, in blocks that hold what the medium held before. */
+static void extend_with_stale_blocks(struct blob **slot, size_t end) {
+	static const char before[] = "{\"stale\":1}\n";
+	size_t at = size_of(*slot);
+	blob_resize(slot, end);
+	for (; at < end; at++) (*slot)->p[at] = (unsigned char)before[at % (sizeof before - 1)];
+}
+
+/* Whether the size that an unsynced write gives survives without its bytes. */
+static bool size_survives(int i) {
+	if (model == ORDERED || model == STALE) return i < prefix;
+	return model == SUBSET || (seed < 4 ? seed : (long)chance((uint64_t)i, 5) & 1);
 }
 
 /* Writes the surviving sectors of an unsynced write; answers kept, part or lost. */
 static char spill(struct inode *f, int i) {
 	struct blob **slot = &f->data;
 	const struct op *op = w.log[i];
-	size_t grain = model == ORDERED ? BLOCK : sector ? (size_t)sector : seed & 1 ? 512 : BLOCK;
+	size_t grain = model == ORDERED || model == STALE ? BLOCK : sector ? (size_t)sector : seed & 1 ? 512 : BLOCK;
 	size_t end = op->off + op->len, next, wrote = 0;
-	bool grows = model == ORDERED ? i < prefix : model == SUBSET || (seed < 4 ? seed : (long)chance((uint64_t)i, 5) & 1);
+	bool grows = size_survives(i);
 	if (grows && model == TORN && end > size_of(*slot)) blob_resize(slot, end);
+	if (grows && model == STALE && end > size_of(*slot)) extend_with_stale_blocks(slot, end);
 	for (size_t at = op->off; at < end; at = next) {
 		next = (at / grain + 1) * grain < end ? (at / grain + 1) * grain : end;
 		if (!data_survives(i, at, grain) || (!grows && next > size_of(*slot))) continue;
@@ -356,6 +371,7 @@ static size_t reply_at;		/* file offset of the reply: behind the command */
 static const struct { const char *name; long value; } names[] = {
 	{ "off", -1 }, { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EROFS", EROFS }, { "EDQUOT", EDQUOT },
 	{ "strict", STRICT }, { "ordered", ORDERED }, { "torn", TORN }, { "subset", SUBSET },
+	{ "stale", STALE },
 };
 
 static const struct { const char *key; long *value; } options[] = {

@@ -106,7 +106,7 @@ def test_data_needs_a_sync(w):
 
 def test_corners_keep_all_data_or_none(w):
     put(w.old, b"NEW", 0)
-    for model in ("ordered", "torn"):
+    for model in ("ordered", "torn", "stale"):
         for seed, kept in enumerate((b"old", b"old", b"NEW", b"NEW")):
             with w.cut(model, seed):
                 assert get(w.old)[:3] == kept, (model, seed)
@@ -312,6 +312,37 @@ def test_ordered_keeps_a_prefix(w):
         assert there == [*map(str, range(len(there) - 1)), "old"]
         seen.add(len(there))
     assert len(seen) > 5
+
+
+def test_stale_gives_a_size_without_its_bytes(w):
+    new = w.a / "new"
+    put(new, b"n" * 9000)
+    with w.cut("stale", 0):
+        assert get(new) is None
+    with w.cut("stale", 1):
+        data = get(new)
+        assert len(data) == 9000 and b"n" * 9 not in data
+    with w.cut("stale", 3):
+        assert get(new) == b"n" * 9000
+    pieces = set()
+    for seed in range(4, 40):
+        with w.cut("stale", seed):
+            data = get(new) or b""
+            pieces |= {data[i:i + 4096] == b"n" * len(data[i:i + 4096])
+                       for i in range(0, len(data), 4096)}
+    assert pieces == {True, False}
+    sync(new)
+    with w.cut("stale", 1):
+        assert get(new) == b"n" * 9000
+
+
+def test_stale_blocks_are_new_ones_alone(w):
+    put(w.old, b"N" * 1000, 0)
+    with w.cut("stale", 1):
+        assert get(w.old) == OLD
+    put(w.old, b"N", os.O_APPEND)
+    with w.cut("stale", 1):
+        assert get(w.old)[:-1] == OLD and len(get(w.old)) == len(OLD) + 1
 
 
 def test_subset_has_every_subset(w):
@@ -523,13 +554,13 @@ def test_a_folder_that_is_not_synced_is_missed(w):
 
 
 def test_a_gap_between_old_and_new_is_missed(w):
-    expect_found(w, "gap", ["ordered", "torn", "subset"],
+    expect_found(w, "gap", ["ordered", "torn", "subset", "stale"],
                  "the program is gone",
                  ["unlink /bin/app", "rename /bin/app.new"])
 
 
 def test_a_status_written_in_place_is_missed(w):
-    expect_found(w, "status in place", ["ordered", "torn", "subset"],
+    expect_found(w, "status in place", ["ordered", "torn", "subset", "stale"],
                  "the status cannot be read",
                  ["truncate /state/status", "write /state/status"])
 
