@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -27,7 +28,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE_S = 60  # of one wait; generous, since valgrind and sanitizers are slow
-
+PORTS = random.SystemRandom()  # not the one that a test may have given a seed
 
 WITNESS = os.environ.get("OTAD_WITNESS")
 
@@ -41,9 +42,12 @@ class Skip(Exception):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that no connection of anybody's takes meanwhile: below the ephemeral ones."""
+    for port in PORTS.sample(range(10000, 32768), 100):
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
+    raise Failure("no port of 127.0.0.1 is free")
 
 
 def wait_until(what, condition, deadline_s=DEADLINE_S):
