@@ -522,9 +522,9 @@ static void our_own_pace_is_not_the_servers(void **state)
 {
 	struct fetch_fixture *fx = *state;
 
-	fx->settings.max_speed = 64 * KIB;
-	fx->settings.stall_ms = 100;
-	fx->settings.timeout_ms = 300;
+	fx->settings.max_speed = 16 * KIB;
+	fx->settings.stall_ms = 500;
+	fx->settings.timeout_ms = 1500;
 	fetch_serve(fx, 48 * KIB, 34);
 	fetch_expect_ok(fx, 48 * KIB);
 	assert_int_equal(log_of(fx).n_requests, 1);
