@@ -65,7 +65,7 @@ void mqtt_client_stop_within(struct mqtt_client *client, uint64_t timeout_ms);
 /* Quick enough for a test, slow enough to see a busy loop. */
 extern const struct mqtt_timing mqtt_client_quick;
 
-/* Turns the loop until `*count` is at least `value`; fails after 10 s. */
+/* Turns the loop until `*count` is at least `value`; fails after a minute. */
 void wait_until(struct mqtt_client *client, const unsigned *count,
 		unsigned value);
 /* Turns it while there is something to do, at most for `ms`. */

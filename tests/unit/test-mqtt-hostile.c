@@ -33,19 +33,35 @@ struct fixture {
 	struct mqtt_client client;
 };
 
-static int set_up(void **state)
+static int set_up_as(void **state, struct mqtt_options options)
 {
 	struct fixture *fx = calloc(1, sizeof(*fx));
-	struct mqtt_options options = {.clean_session = true};
 
 	assert_non_null(fx);
 	fx->loop = loop_new(NULL);
 	assert_non_null(fx->loop);
 	stub_server_init(&fx->server, fx->loop);
 	options.port = fx->server.port;
+	options.clean_session = true;
 	mqtt_client_init(&fx->client, fx->loop, &options);
 	*state = fx;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_as(state, (struct mqtt_options){0});
+}
+
+static int set_up_with_address(void **state)
+{
+	return set_up_as(state, (struct mqtt_options){.host = "127.0.0.1"});
+}
+
+/* The shortest that the library takes. */
+static int set_up_impatient(void **state)
+{
+	return set_up_as(state, (struct mqtt_options){.keep_alive_ms = 5000});
 }
 
 static int tear_down(void **state)
@@ -81,6 +97,34 @@ static void silence_is_given_up_without_a_busy_loop(void **state)
 	assert_non_null(strstr(fx->client.why.text, "no answer"));
 	assert_int_equal(fx->server.accepted, 2);
 	assert_in_range(fx->client.rounds, 2, 60);
+}
+
+/* No name was looked up, whose deadline would do. */
+static void silence_of_an_address_is_given_up_too(void **state)
+{
+	struct fixture *fx = *state;
+
+	set_waits(fx, 200, 100);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.disconnected, 1);
+
+	assert_int_equal(fx->client.why.kind, OTA_ERROR_TIMEOUT);
+	assert_int_equal(fx->client.names.asked, 0);
+}
+
+static void a_connection_that_falls_silent_is_given_up(void **state)
+{
+	struct fixture *fx = *state;
+
+	SAYS(&fx->server, CONNACK);
+	fx->server.deaf = true;
+	set_waits(fx, 60000, 60000);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.disconnected, 1);
+
+	assert_int_equal(fx->client.connected, 1);
+	assert_int_equal(fx->client.why.kind, OTA_ERROR_TIMEOUT);
+	assert_non_null(strstr(fx->client.why.text, "keepalive"));
 }
 
 static void garbage_disconnects_and_waits_ever_longer(void **state)
@@ -441,6 +485,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(silence_is_given_up_without_a_busy_loop),
+		cmocka_unit_test_setup_teardown(
+			silence_of_an_address_is_given_up_too,
+			set_up_with_address, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_connection_that_falls_silent_is_given_up,
+			set_up_impatient, tear_down),
 		T(garbage_disconnects_and_waits_ever_longer),
 		T(a_hang_up_waits_ever_longer),
 		T(accepting_and_dropping_waits_ever_longer),

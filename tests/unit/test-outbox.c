@@ -1,3 +1,6 @@
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,9 +13,47 @@
 #include <cmocka.h>
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "otad/base/file.h"
 #include "otad/mqtt/outbox.h"
+
+/* A disk that counts what is asked of its folders, and may refuse it. */
+static struct {
+	unsigned folder_syncs;
+	bool folder_syncs_fail;
+	bool reading_fails;
+} disk;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (S_ISDIR(st.st_mode)) {
+		disk.folder_syncs++;
+		if (disk.folder_syncs_fail) {
+			errno = EIO;
+			return -1;
+		}
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+struct dirent *readdir(DIR *dir)
+{
+	static struct dirent *(*real)(DIR *dir);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir64");
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir");
+	if (!disk.reading_fails)
+		return real(dir);
+	errno = EIO;
+	return NULL;
+}
 
 /* A broker that takes what it is given, until told not to. */
 struct sender {
@@ -287,6 +328,89 @@ static void what_was_in_flight_is_sent_again_in_order(void **state)
 	assert_string_equal(fx->sender.sent[3], "a");
 	assert_string_equal(fx->sender.sent[4], "c");
 	assert_string_equal(fx->sender.sent[5], "d");
+}
+
+static void what_was_in_flight_goes_before_what_waited(void **state)
+{
+	struct fixture *fx = *state;
+	char payload[16];
+
+	outbox_open(fx->outbox);
+	add_numbered(fx, OUTBOX_RESULT, 0, 22);
+	assert_int_equal(fx->sender.count, 20);
+	outbox_close(fx->outbox);
+	fx->sender.count = 0;
+	outbox_open(fx->outbox);
+
+	acknowledge_all(fx);
+	assert_int_equal(fx->sender.count, 22);
+	for (size_t i = 0; i < 22; i++) {
+		snprintf(payload, sizeof(payload), "%zu", i);
+		assert_string_equal(fx->sender.sent[i], payload);
+	}
+}
+
+static void a_version_in_flight_takes_no_place_of_the_next_connection(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_VERSION, "1.0");
+	outbox_close(fx->outbox);
+	fx->sender.count = 0;
+	outbox_open(fx->outbox);
+	add_numbered(fx, OUTBOX_RESULT, 0, 25);
+
+	assert_int_equal(fx->sender.count, 20);
+}
+
+static void a_result_waits_for_its_acknowledgement_whatever_its_qos(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	assert_true(try_add_qos(fx, OUTBOX_RESULT, 0, "done"));
+	assert_int_equal(fx->sender.qos[0], 1);
+	assert_int_equal(outbox_pending(fx->outbox), 1);
+	assert_true(has_file(fx, "1.json"));
+}
+
+static void a_result_has_a_lasting_name_when_it_is_taken(void **state)
+{
+	struct fixture *fx = *state;
+
+	disk.folder_syncs = 0;
+	add(fx, OUTBOX_PROGRESS, "half");
+	assert_int_equal(disk.folder_syncs, 0);
+	add(fx, OUTBOX_RESULT, "done");
+	assert_int_equal(disk.folder_syncs, 1);
+}
+
+static void a_result_that_may_not_last_is_not_taken(void **state)
+{
+	struct fixture *fx = *state;
+	bool taken;
+
+	disk.folder_syncs_fail = true;
+	taken = try_add(fx, OUTBOX_RESULT, "done");
+	disk.folder_syncs_fail = false;
+	assert_false(taken);
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+	/* Else it would be told after a restart, and the one added again, too. */
+	assert_false(has_file(fx, "1.json"));
+}
+
+static void a_folder_that_cannot_be_read_is_not_an_empty_one(void **state)
+{
+	struct fixture *fx = *state;
+	struct ota_error err = OTA_ERROR_INIT;
+	struct outbox *outbox;
+
+	disk.reading_fails = true;
+	outbox = outbox_new(fx->dir, send_it, &fx->sender, NULL, &err);
+	disk.reading_fails = false;
+	assert_null(outbox);
+	assert_int_equal(err.sys_errno, EIO);
 }
 
 static void an_acknowledgement_of_an_older_connection_is_ignored(void **state)
@@ -709,6 +833,12 @@ int main(void)
 		T(progress_survives_an_orderly_restart),
 		T(ten_comes_after_nine_after_a_restart),
 		T(what_was_in_flight_is_sent_again_in_order),
+		T(what_was_in_flight_goes_before_what_waited),
+		T(a_version_in_flight_takes_no_place_of_the_next_connection),
+		T(a_result_waits_for_its_acknowledgement_whatever_its_qos),
+		T(a_result_has_a_lasting_name_when_it_is_taken),
+		T(a_result_that_may_not_last_is_not_taken),
+		T(a_folder_that_cannot_be_read_is_not_an_empty_one),
 		T(an_acknowledgement_of_an_older_connection_is_ignored),
 		T(at_most_twenty_are_in_flight),
 		T(the_oldest_progress_makes_room),
