@@ -317,10 +317,8 @@ int sink_sync_fd(const struct sink *sink)
 bool sink_sync(struct sink *sink, struct ota_error *err)
 {
 	/* Not `sync_fd`: the kernel tells each descriptor of an error only once. */
-	if (fdatasync(sink->fd) == 0)
-		return true;
-	sink->lost = true;
-	return ota_fail_errno(err, errno, "sync %s", sink->path);
+	return fdatasync(sink->fd) == 0 ||
+	       ota_fail_errno(err, errno, "sync %s", sink->path);
 }
 
 void sink_lose(struct sink *sink)

@@ -18,7 +18,7 @@
 #include "otad/base/loop.h"
 #include "otad/model/offer.h"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 60000
 #define MAX_CONTENT_BYTES (32 * MIB)
 
 int fetch_group_set_up(void **state)

@@ -54,7 +54,7 @@ void fetch_script(struct fetch_fixture *fx, const char *faults);
 
 /* Starts "/fw" or another path; the test fails when it cannot. */
 void fetch_begin(struct fetch_fixture *fx, const char *path, uint64_t size);
-/* Turns the loop until `done`; fails the test after ten seconds. */
+/* Turns the loop until `done`; fails the test after a minute. */
 void fetch_wait(struct fetch_fixture *fx);
 /* Until so many bytes are safe according to the record. */
 void fetch_wait_recorded(struct fetch_fixture *fx, uint64_t bytes);

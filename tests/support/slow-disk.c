@@ -75,6 +75,15 @@ __attribute__((no_sanitize("address"))) long syscall(long number, ...)
 		       result;
 }
 
+int fdatasync(int fd)
+{
+	slow_disk.direct++;
+	if (!slow_disk.direct_failure)
+		return (int)the_real_one()(SYS_fdatasync, fd);
+	errno = slow_disk.direct_failure;
+	return -1;
+}
+
 void slow_disk_go_on(void)
 {
 	slow_disk.holds = false;

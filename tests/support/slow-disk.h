@@ -2,7 +2,7 @@
 
 /*
  * A kernel that syncs at a time of the test's choosing, fails to, or will not
- * do it for us at all: syscall(2) as src/base/sync.c calls it.
+ * do it for us at all: syscall(2) as src/base/sync.c calls it, and fdatasync(2).
  */
 
 #include <stdbool.h>
@@ -14,6 +14,8 @@ struct slow_disk {
 	int failure;  /* errno of orders that end from now on, 0: none */
 	unsigned fails_from; /* only from this order on; 0: all */
 	unsigned orders;
+	int direct_failure; /* errno of fdatasync(2), 0: none */
+	unsigned direct;    /* calls of it */
 };
 
 extern struct slow_disk slow_disk;

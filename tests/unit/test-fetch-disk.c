@@ -207,6 +207,35 @@ static void a_stop_need_not_wait_for_a_sync_that_runs(void **state)
 	fetch_expect_ok(fx, SIZE);
 }
 
+static void a_stop_records_nothing_that_cannot_be_synced(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	slow_disk.holds = true;
+	slow_disk.direct_failure = EIO;
+	fetch_serve(fx, SIZE, 7);
+	fetch_begin(fx, "/fw", SIZE);
+	wait_for_orders(fx, 1);
+	fx->fetch = fetch_free(fx->fetch);
+	assert_int_equal(slow_disk.direct, 1);
+	assert_int_equal(fetch_recorded(fx, "bytes"), 0);
+	slow_disk_go_on();
+	fetch_expect_ok(fx, SIZE);
+}
+
+/* A cut while it waits must not cost what an attempt has brought. */
+static void what_a_broken_attempt_brought_is_recorded_while_it_waits(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->limits.backoff_first_ms = fx->limits.backoff_max_ms = 1000000;
+	fetch_fixture_renew(fx);
+	fetch_serve(fx, SIZE, 8);
+	fetch_script(fx, "[{\"cut_after\":200000}]");
+	fetch_begin(fx, "/fw", SIZE);
+	fetch_wait_recorded(fx, 200000);
+}
+
 /* The last byte comes when a record is half written. */
 static void the_end_leaves_no_half_record(void **state)
 {
@@ -269,6 +298,8 @@ int main(void)
 		TEST(a_failed_last_sync_does_not_look_like_success),
 		TEST(each_sync_may_fail),
 		TEST(a_stop_need_not_wait_for_a_sync_that_runs),
+		TEST(a_stop_records_nothing_that_cannot_be_synced),
+		TEST(what_a_broken_attempt_brought_is_recorded_while_it_waits),
 		TEST(the_end_leaves_no_half_record),
 		TEST(what_is_started_over_is_not_recorded_by_a_late_sync),
 		TEST(a_kernel_that_will_not_sync_for_us_is_waited_for),

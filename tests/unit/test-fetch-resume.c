@@ -1,10 +1,14 @@
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -27,6 +31,17 @@ static struct http_log log_of(struct fetch_fixture *fx)
 }
 
 /* Leaves 1500000 bytes and their record behind. */
+/* What was removed, in order: "/fw/fw.json". */
+static char removed[1024];
+
+int unlinkat(int dir_fd, const char *name, int flags)
+{
+	size_t used = strlen(removed);
+
+	snprintf(removed + used, sizeof(removed) - used, "/%s", name);
+	return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
+}
+
 static void interrupt(struct fetch_fixture *fx, uint64_t size)
 {
 	fetch_script(fx, STALL);
@@ -433,13 +448,58 @@ static void discarding_leaves_nothing(void **state)
 {
 	struct fetch_fixture *fx = *state;
 	struct ota_error err = OTA_ERROR_INIT;
+	char order[sizeof(removed)];
 
 	fetch_serve(fx, SIZE, 25);
 	interrupt(fx, SIZE);
+	removed[0] = '\0';
 	assert_true(fetch_discard(fx->path, &err));
 	assert_false(file_exists(fx->path));
 	assert_false(file_exists(fx->record));
+	/* Never without its record: that would be a complete one. */
+	snprintf(order, sizeof(order), "%s%s", strrchr(fx->path, '/'),
+		 strrchr(fx->record, '/'));
+	assert_string_equal(removed, order);
 	assert_true(fetch_discard(fx->path, &err));
+}
+
+static void what_is_started_over_is_recorded_as_nothing(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	uint64_t end_ms = loop_now_ms(fx->loop) + 60000;
+
+	fetch_serve(fx, SIZE, 25);
+	interrupt(fx, SIZE);
+	fx->limits.record_ms = 1000000;
+	fetch_fixture_renew(fx);
+	fetch_serve(fx, SIZE, 26);
+	fetch_script(fx, "[{\"stall_after\":1000}]");
+	fetch_begin(fx, "/fw", SIZE);
+	while (fx->restarts == 0) {
+		assert_true(loop_now_ms(fx->loop) < end_ms);
+		assert_true(loop_run_once(fx->loop, 100, NULL));
+	}
+	/* The bytes of before are no more. */
+	assert_int_equal(fetch_recorded(fx, "bytes"), 0);
+}
+
+static void a_disk_that_takes_no_more_of_a_resumed_file_is_no_broken_link(
+	void **state)
+{
+	struct fetch_fixture *fx = *state;
+	struct rlimit before, tight = { .rlim_cur = 2000000 };
+
+	fetch_serve(fx, SIZE, 25);
+	interrupt(fx, SIZE);
+	fetch_begin(fx, "/fw", SIZE);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	tight.rlim_max = before.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	fetch_wait(fx);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_not_equal(fx->err.kind, OTA_ERROR_NONE);
+	assert_int_equal(log_of(fx).n_requests, 1);
 }
 
 static void windows_are_asked_for_one_after_the_other(void **state)
@@ -648,6 +708,8 @@ int main(void)
 		TEST(there_is_a_record_before_there_are_bytes),
 		TEST(only_the_owner_may_read_the_record),
 		TEST(discarding_leaves_nothing),
+		TEST(what_is_started_over_is_recorded_as_nothing),
+		TEST(a_disk_that_takes_no_more_of_a_resumed_file_is_no_broken_link),
 		TEST(windows_are_asked_for_one_after_the_other),
 		TEST(windows_find_out_an_unknown_size),
 		TEST(a_broken_window_is_gone_on_with),

@@ -368,6 +368,47 @@ static void a_server_that_never_gets_there_is_given_up(void **state)
 	assert_int_equal(log_of(fx).n_requests, fx->settings.attempts + 1);
 }
 
+/* Each attempt gets far enough not to count as a failure. */
+static void a_link_that_always_breaks_is_given_up(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.attempts = 1;
+	fx->limits.advance_bytes = 5000;
+	fetch_fixture_renew(fx);
+	fetch_serve(fx, SIZE, 22);
+	fetch_script(fx, "[{\"cut_after\":5000,\"repeat\":true}]");
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_NETWORK);
+	assert_string_equal(fx->err.text,
+			    "gave up after 100 attempts and 500000 bytes");
+}
+
+/* Far more attempts are allowed than four times the size and 64 MiB bear. */
+static void a_server_that_wastes_the_link_is_given_up(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.attempts = 1000;
+	fetch_serve(fx, SIZE, 22);
+	fetch_script(fx, "[{\"cut_after\":3000000,\"ignore_range\":true,"
+			 "\"repeat\":true}]");
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_NETWORK);
+	assert_memory_equal(fx->err.text, "gave up after 2", 15);
+}
+
+/* The second part that does not fit counts as any failure. */
+static void parts_that_never_fit_are_given_up(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.attempts = 3;
+	fetch_serve(fx, SIZE, 22);
+	fetch_script(fx, "[{\"cut_after\":500000},{\"range_shift\":1},"
+			 "{\"cut_after\":500000},{\"range_shift\":1}]");
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_HTTP);
+	assert_int_equal(log_of(fx).n_requests, 4);
+}
+
 static void going_back_and_forth_is_no_advance(void **state)
 {
 	struct fetch_fixture *fx = *state;
@@ -665,6 +706,9 @@ int main(void)
 		TEST(an_attempt_that_got_far_does_not_count),
 		TEST(attempts_that_get_nowhere_count),
 		TEST(a_server_that_never_gets_there_is_given_up),
+		TEST(a_link_that_always_breaks_is_given_up),
+		TEST(a_server_that_wastes_the_link_is_given_up),
+		TEST(parts_that_never_fit_are_given_up),
 		TEST(going_back_and_forth_is_no_advance),
 		TEST(a_silent_server_is_a_timeout),
 		TEST(an_attempt_without_a_chunk_in_time_is_resumed),
