@@ -11,49 +11,23 @@ scenario is played and cut until somebody complains. --check only sees whether
 each mutant still applies. Exit status: 0, 1 or (not possible here) 77.
 """
 
-import argparse
-import concurrent.futures
-import dataclasses
-import json
-import multiprocessing
 import pathlib
-import shlex
-import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 
 import disk
 import explore
 import gateway
 
-ROOT = gateway.ROOT
-CORE = "-Wl,--start-group"  # the libraries come behind it
+import mutation
+from mutation import Broken, Mutant
+
 DEADLINE_S = 20  # some mutants wait for ever
 # What a gateway of gateway.py is made of.
 OTADS = ("otad", "tests/system/otad-1.0.1", "tests/system/otad-1.0.2")
 OTHERS = ("tests/system/version-that-aborts",
           "tests/system/version-that-hangs",
           "tests/system/version-that-stalls")
-
-
-@dataclasses.dataclass
-class Mutant:
-    name: str
-    scenario: str
-    source: str
-    old: str
-    new: str
-
-    def apply(self):
-        """The broken source."""
-        text = (ROOT / self.source).read_text()
-        if text.count(self.old) != 1:
-            raise disk.Trouble(f"{self.name}: {self.source} has "
-                               f"{text.count(self.old)} times: {self.old}")
-        return text.replace(self.old, self.new)
 
 
 MUTANTS = [
@@ -222,57 +196,6 @@ static void leave"""),
 ]
 
 
-# ---- making one ----
-
-def compile_broken(mutant, build, folder):
-    """The object of the broken source, and the name of the right one."""
-    commands = json.loads((build / "compile_commands.json").read_text())
-    place = pathlib.Path(mutant.source)
-    entry = next(e for e in commands
-                 if e["file"].endswith(mutant.source) and
-                 e["output"].startswith(("libotad-core", "otad-launch")))
-    words = iter(shlex.split(entry["command"]))
-    command = []
-    for word in words:
-        if word in ("-MQ", "-MF", "-o", "-c"):
-            next(words)
-        elif word != "-MD":
-            command.append(word)
-    broken = folder / place.name
-    broken.write_text(mutant.apply())
-    made = broken.with_suffix(".o")
-    subprocess.run([*command, "-iquote", str((ROOT / place).parent), "-w",
-                    "-o", str(made), "-c", str(broken)],
-                   cwd=entry["directory"], check=True)
-    return made, entry["output"]
-
-
-def link(build, target, folder, made, right):
-    """`target` with the broken object instead of the right one."""
-    told = subprocess.run(["ninja", "-t", "commands", "-s", target],
-                          cwd=build, check=True, capture_output=True,
-                          text=True).stdout
-    words = shlex.split(told)
-    words[words.index("-o") + 1] = str(folder / target)
-    if right in words:
-        words[words.index(right)] = str(made)
-    else:  # before the library, which is asked for what is still missing
-        words.insert(words.index(CORE), str(made))
-    subprocess.run(words, cwd=build, check=True)
-
-
-def make(mutant, build, folder):
-    """A build folder that has it."""
-    (folder / "tests/system").mkdir(parents=True)
-    made, right = compile_broken(mutant, build, folder)
-    of_launch = right.startswith("otad-launch")
-    for target in (*OTADS, "otad-launch", *OTHERS):
-        if target not in OTHERS and of_launch == (target == "otad-launch"):
-            link(build, target, folder, made, right)
-        else:
-            (folder / target).symlink_to(build / target)
-
-
 # ---- trying it ----
 
 def try_out(mutant, options):
@@ -282,13 +205,14 @@ def try_out(mutant, options):
     folder = pathlib.Path(tempfile.mkdtemp(dir=options.folder))
     build = folder / "build"
     build.mkdir()
-    make(mutant, options.build, build)
+    Broken(mutant, options.build, build).lay_out(
+        (*OTADS, "otad-launch"), OTHERS)
     place = gateway.Gateway(options.powercut, build, folder)
     try:
         place.disk.tell("save", explore.EMPTY)
         known = {s.name: s for s in gateway.scenarios(build, folder)}
         options.folder = folder
-        return explore.Explorer(place, known[mutant.scenario],
+        return explore.Explorer(place, known[mutant.noticed_by],
                                 options).notices()
     finally:
         if place.process and place.process.poll() is None:
@@ -296,58 +220,11 @@ def try_out(mutant, options):
         place.close()
 
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, nargs="?")
-    parser.add_argument("--only", action="append", metavar="NAME")
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--jobs", type=int, default=4)
-    options = parser.parse_args()
-    if not options.build and not options.check:
-        parser.error("BUILD-FOLDER is missing")
-    return options
-
-
-def check():
-    for mutant in MUTANTS:
-        mutant.apply()
-    print(f"{len(MUTANTS)} mutants apply")
-    return 0
-
-
-def main():
-    options = arguments()
-    if options.check:
-        return check()
-    options.build = options.build.resolve()
+def prepare(options, _):
     options.powercut = options.build / "tests/powercut/powercut"
-    reason = disk.why_not(options.powercut)
-    if reason:
-        print(f"skipped: {reason}")
-        return 77
     options.sample, options.seed = None, 0
-    options.folder = pathlib.Path(tempfile.mkdtemp(prefix="otad-powercut-"))
-    wanted = [m for m in MUTANTS
-              if not options.only or m.name in options.only]
-    begun, missed = time.monotonic(), 0
-    try:
-        with concurrent.futures.ProcessPoolExecutor(
-                options.jobs, multiprocessing.get_context("spawn"),
-                max_tasks_per_child=1) as pool:
-            tries = [pool.submit(try_out, m, options) for m in wanted]
-            for mutant, result in zip(wanted, tries):
-                found = result.result()
-                missed += not found
-                print(f"{'noticed' if found else 'NOT NOTICED'}: "
-                      f"{mutant.name} ({mutant.scenario}): {found}",
-                      flush=True)
-    finally:
-        shutil.rmtree(options.folder, ignore_errors=True)
-    print(f"\n{len(wanted)} mutants, {missed} not noticed, "
-          f"{time.monotonic() - begun:.0f} s")
-    return 1 if missed or not wanted else 0
+    return disk.why_not(options.powercut)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    mutation.main(__doc__, MUTANTS, try_out, prepare)
