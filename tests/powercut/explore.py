@@ -38,6 +38,7 @@ from judge import Judge, Told
 EMPTY, FURNISHED, FULL, CRASHED, RECOVERED = range(5)  # slots of the disk
 ERRORS = ("EIO", "ENOSPC", "EROFS")
 SHARES = 4  # of a long part, for so many processes
+SHARES_WAITING = 12  # of the cuts where each recovery takes seconds
 # The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
 # some that chance decides; the other corners of stale are those of ordered.
 CORNERS = {"strict": (0,), "ordered": (0, 1, 2, 3), "torn": (0, 1, 2, 3),
@@ -431,12 +432,16 @@ def play(number, options, tasks, results):
         place.close()
 
 
-def parts_of(names, only):
+def shares_of(count):
+    return [(share, count) for share in range(count)]
+
+
+def parts_of(names, only, cuts):
     """(scenario, what, details): those that take longest come first."""
-    shares = [(share, SHARES) for share in range(SHARES)]
     return [(name, kind, detail) for kind, details in (
-        ("cuts", shares), ("syncs", [()]),
-        ("faults", [(error, *share) for share in shares for error in ERRORS]))
+        ("cuts", shares_of(cuts)), ("syncs", [()]),
+        ("faults", [(error, *share) for share in shares_of(SHARES)
+                    for error in ERRORS]))
         if kind in only for detail in details for name in names]
 
 
@@ -446,8 +451,10 @@ def tasks_of(options):
               if not options.scenario or s.name in options.scenario]
     if options.sample:
         return [(s.name, "sample", ()) for s in wanted]
-    work, wait = (parts_of([s.name for s in wanted if s.waits is waits],
-                           options.only) for waits in (False, True))
+    work = parts_of([s.name for s in wanted if not s.waits], options.only,
+                    SHARES)
+    wait = parts_of([s.name for s in wanted if s.waits], options.only,
+                    SHARES_WAITING)
     step = 0.7 * len(work) / max(len(wait), 1)
     placed = [*enumerate(work), *((i * step, t) for i, t in enumerate(wait))]
     return [task for _, task in sorted(placed, key=lambda one: one[0])]
