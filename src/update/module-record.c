@@ -218,6 +218,22 @@ static bool is_strike(const struct job *job)
 	       job->cause == OTA_ERROR_HEALTH_CHECK_FAILED;
 }
 
+static bool is_same_artifact(const struct offer *a, const struct offer *b)
+{
+	OTA_CLEANUP(freep) char *key = make_strike_key(a);
+	OTA_CLEANUP(freep) char *other = make_strike_key(b);
+
+	return key && other && strcmp(key, other) == 0;
+}
+
+/* Installed once more: what runs goes by another version, and the cloud offers
+ * it again for ever. */
+static bool is_repeated(const struct module_record *record, const struct job *job)
+{
+	return job->state == JOB_STATE_SUCCEEDED && record->installed &&
+	       is_same_artifact(record->installed, job->offer);
+}
+
 static bool strike(struct module_record *record, const struct offer *offer,
 		   int64_t now_ms)
 {
@@ -249,7 +265,8 @@ static bool replace(char **to, const char *value)
 static bool note_success(struct module_record *record, const struct job *job,
 			 int64_t now_ms)
 {
-	module_record_forgive(record);
+	if (!is_repeated(record, job))
+		module_record_forgive(record);
 	record->updated_ms = now_ms;
 	offer_free(record->installed);
 	record->installed = offer_copy(job->offer);
@@ -289,7 +306,8 @@ bool module_record_end(struct module_record *record, const struct job *job,
 	/* A job that was recorded as ended before a power cut ends again. */
 	bool is_new = strcmp(record->last_job, job->id) != 0;
 
-	if (is_new && is_strike(job) && !strike(record, job->offer, now_ms))
+	if (is_new && (is_strike(job) || is_repeated(record, job)) &&
+	    !strike(record, job->offer, now_ms))
 		return false;
 	if (is_new)
 		count_end(&record->counts, job);

@@ -3,7 +3,8 @@
 /*
  * What is remembered of a module between jobs: modules/DEVICE%2FMODULE.json.
  * The version that an update left running, the one before it, the end of the
- * last job, and how often which artifact failed (protocols.md, section 1.8).
+ * last job, and how often which artifact failed (protocols.md, section 1.8) or
+ * was installed again.
  */
 
 #include "otad/base/error.h"
@@ -17,7 +18,7 @@
 struct job;
 struct store;
 
-/* The same artifact failing so often is refused for so long. */
+/* The same artifact failing, or installed again, so often is refused for so long. */
 #define STRIKES_LIMIT 3
 #define STRIKES_REFUSE_MS (24 * 3600 * 1000LL)
 
@@ -57,7 +58,7 @@ bool module_record_end(struct module_record *record, const struct job *job,
 /* A success after which there is no way back: nothing was there before it. */
 void module_record_forget_previous(struct module_record *record);
 
-/* True when `offer`'s artifact has failed too often, too recently. */
+/* True when `offer`'s artifact has done so too often, too recently. */
 bool module_record_refuses(const struct module_record *record,
 			   const struct offer *offer, int64_t now_ms);
 void module_record_forgive(struct module_record *record);

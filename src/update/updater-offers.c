@@ -56,7 +56,7 @@ static bool has_not_failed_too_often(struct updater *updater,
 		return true;
 	return ota_fail(err, record->last_error ? record->last_error :
 						  OTA_ERROR_INSTALL_FAILED,
-			"version %s failed %u times and is refused for 24 h; otactl update tries it at once",
+			"version %s failed, or was installed once more, %u times and is refused for 24 h; otactl update tries it at once",
 			offer->version, record->strikes);
 }
 

@@ -414,6 +414,26 @@ static void a_broken_link_is_no_strike(void **state)
 	module_record_free(record);
 }
 
+/* What runs calls itself otherwise, and the cloud goes by that. */
+static void the_third_time_once_more_is_the_last_for_a_day(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	fx->job.state = JOB_STATE_SUCCEEDED;
+	for (unsigned i = 0; i <= STRIKES_LIMIT; i++) {
+		assert_false(module_record_refuses(record, fx->job.offer, 1000));
+		snprintf(fx->job.id, sizeof(fx->job.id), "%016x", i);
+		assert_true(module_record_end(record, &fx->job, 1000));
+		/* Ended once more after a power cut. */
+		assert_true(module_record_end(record, &fx->job, 1000));
+	}
+	assert_true(module_record_refuses(record, fx->job.offer, 1000));
+	assert_false(module_record_refuses(record, fx->job.offer,
+					   1000 + STRIKES_REFUSE_MS));
+	module_record_free(record);
+}
+
 static void one_failure_told_twice_is_one_strike(void **state)
 {
 	struct fixture *fx = *state;
@@ -597,6 +617,7 @@ int main(void)
 		TEST(ends_are_counted_once_each),
 		TEST(a_failure_before_the_backup_leaves_the_way_back),
 		TEST(a_broken_link_is_no_strike),
+		TEST(the_third_time_once_more_is_the_last_for_a_day),
 		TEST(one_failure_told_twice_is_one_strike),
 		TEST(a_refusal_for_old_strikes_is_no_new_one),
 		TEST(an_unreadable_record_is_set_aside),
