@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,8 +31,18 @@ static syscall_fn the_real_one(void)
 	return real;
 }
 
+static void note(const struct iocb *order)
+{
+	struct stat st;
+
+	if (slow_disk.orders < sizeof(slow_disk.synced) / sizeof(ino_t) &&
+	    fstat((int)order->aio_fildes, &st) == 0)
+		slow_disk.synced[slow_disk.orders] = st.st_ino;
+}
+
 static long submit(long context, struct iocb *order)
 {
+	note(order);
 	slow_disk.orders++;
 	if (slow_disk.holds && n_held < MAX_HELD) {
 		held[n_held].context = context;

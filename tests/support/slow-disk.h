@@ -6,6 +6,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct slow_disk {
 	bool refuses; /* orders; whoever wants a sync has to wait for it */
@@ -14,6 +15,7 @@ struct slow_disk {
 	int failure;  /* errno of orders that end from now on, 0: none */
 	unsigned fails_from; /* only from this order on; 0: all */
 	unsigned orders;
+	ino_t synced[8]; /* what the first of them were for */
 	int direct_failure; /* errno of fdatasync(2), 0: none */
 	unsigned direct;    /* calls of it */
 };

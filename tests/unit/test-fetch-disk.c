@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -175,7 +176,9 @@ static void a_failed_last_sync_does_not_look_like_success(void **state)
 static void each_sync_may_fail(void **state)
 {
 	struct fetch_fixture *fx = *state;
+	char draft[sizeof(fx->record) + 4];
 
+	snprintf(draft, sizeof(draft), "%s.tmp", fx->record);
 	fetch_serve(fx, SIZE, 6);
 	for (unsigned i = 1; i <= 3; i++) {
 		slow_disk_reset();
@@ -185,10 +188,35 @@ static void each_sync_may_fail(void **state)
 		fetch_wait(fx);
 		assert_int_equal(fx->err.sys_errno, EIO);
 		assert_true(file_exists(fx->record));
+		assert_false(file_exists(draft));
 		fx->fetch = fetch_free(fx->fetch);
 	}
 	slow_disk_reset();
 	fetch_expect_ok(fx, SIZE);
+}
+
+static ino_t number_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+static void a_record_is_synced_between_its_bytes_and_its_name(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	char folder[sizeof(fx->path)];
+
+	fetch_serve(fx, SIZE, 6);
+	fetch_script(fx, "[{\"stall_after\":1200000}]");
+	fetch_begin(fx, "/fw", SIZE);
+	wait_for_orders(fx, 3);
+	strcpy(folder, fx->path);
+	*strrchr(folder, '/') = '\0';
+	assert_int_equal(slow_disk.synced[0], number_of(fx->path));
+	assert_int_equal(slow_disk.synced[1], number_of(fx->record));
+	assert_int_equal(slow_disk.synced[2], number_of(folder));
 }
 
 static void a_stop_need_not_wait_for_a_sync_that_runs(void **state)
@@ -297,6 +325,7 @@ int main(void)
 		TEST(a_failed_sync_ends_the_download_and_records_nothing),
 		TEST(a_failed_last_sync_does_not_look_like_success),
 		TEST(each_sync_may_fail),
+		TEST(a_record_is_synced_between_its_bytes_and_its_name),
 		TEST(a_stop_need_not_wait_for_a_sync_that_runs),
 		TEST(a_stop_records_nothing_that_cannot_be_synced),
 		TEST(what_a_broken_attempt_brought_is_recorded_while_it_waits),

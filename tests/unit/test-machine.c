@@ -298,6 +298,8 @@ static void a_full_disk_after_the_swap_waits_for_room(void **state)
 	seen.disk_full = false;
 	fake_loop_advance(fx->updater.loop, 61000);
 	assert_int_equal(fx->job.state, JOB_STATE_SUCCEEDED);
+	/* The next time has all attempts again. */
+	assert_int_equal(fx->job.record_attempts, 0);
 }
 
 static void a_disk_that_stays_full_does_not_hold_it_for_ever(void **state)
@@ -333,6 +335,22 @@ static void an_unconfirmed_version_goes_back_at_the_deadline(void **state)
 	fake_loop_advance(fx->updater.loop, 2000);
 	assert_true(fx->job.undoing);
 	assert_int_equal(fx->job.cause, OTA_ERROR_HEALTH_CHECK_FAILED);
+}
+
+/* Copying back may take longer than a confirmation. */
+static void the_way_back_has_a_deadline_of_its_own(void **state)
+{
+	struct fixture *fx = *state;
+	unsigned actions;
+
+	advance_to(&fx->job, JOB_STATE_CONFIRMING);
+	job_handle(&fx->job, JOB_EVENT_FAILED);
+	assert_true(fx->job.undoing);
+	actions = seen.actions;
+	fake_loop_advance(fx->updater.loop, (3600 + 600) * 1000 - 1);
+	assert_int_equal(seen.actions, actions);
+	fake_loop_advance(fx->updater.loop, 1);
+	assert_string_equal(seen.action, "retry_undo");
 }
 
 static void terminal_states_have_no_way_on(void **state)
@@ -408,6 +426,7 @@ int main(void)
 		TEST(a_disk_that_stays_full_does_not_hold_it_for_ever),
 		TEST(every_live_state_has_a_deadline),
 		TEST(an_unconfirmed_version_goes_back_at_the_deadline),
+		TEST(the_way_back_has_a_deadline_of_its_own),
 		TEST(terminal_states_have_no_way_on),
 		TEST(every_live_state_can_fail_or_go_back),
 		TEST(a_restart_goes_on_where_it_was),

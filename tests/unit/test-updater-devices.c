@@ -88,6 +88,9 @@ static void one_that_is_away_leaves_its_place_to_others(void **state)
 	expect_state(fx, "m-1", "default", JOB_STATE_VERIFYING);
 	expect_in(waits(fx, "m-1"), "no answer");
 	expect_state(fx, "m-2", "default", JOB_STATE_INSTALLING);
+	/* Both want the one artifact: it must stay, and be believed by none. */
+	assert_true(fake_installer_was_shared());
+	assert_false(fake_installer_was_fresh());
 
 	/* Its time has come, but the place is taken. */
 	fake_loop_advance(fx->loop, 2000);
@@ -97,6 +100,9 @@ static void one_that_is_away_leaves_its_place_to_others(void **state)
 	fake_loop_settle(fx->loop);
 	expect_end(fx, "m-2", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
 	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+	assert_false(fake_installer_was_shared());
+	/* It was verified long ago. */
+	assert_false(fake_installer_was_fresh());
 	assert_string_equal(waits(fx, "m-1"), "");
 	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
 	fake_loop_settle(fx->loop);
@@ -104,6 +110,25 @@ static void one_that_is_away_leaves_its_place_to_others(void **state)
 	/* Told once, however often it was tried. */
 	assert_int_equal(fixture_count(fx, "'state':'verifying'"), 2);
 	assert_int_equal(fake_fetch_started(), 1);
+}
+
+static void one_on_trial_keeps_its_place_over_a_restart(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "WaveSize=1\n");
+	fake_installer_hold(INSTALL_CONFIRM, true);
+	offer(fx, 1, "2.0");
+	expect_state(fx, "m-1", "default", JOB_STATE_CONFIRMING);
+	fixture_end(fx);
+	fake_installer_set_found("m-1", "default", INSTALL_FOUND_SWAPPED);
+	start(fx, 2, "WaveSize=1\n");
+	offer(fx, 2, "2.0");
+	expect_state(fx, "m-1", "default", JOB_STATE_CONFIRMING);
+	expect_state(fx, "m-2", "default", JOB_STATE_VERIFYING);
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	expect_state(fx, "m-2", "default", JOB_STATE_CONFIRMING);
 }
 
 static void one_that_is_away_is_known_after_a_restart(void **state)
@@ -147,8 +172,14 @@ static void nobody_is_waited_for_for_ever(void **state)
 	start(fx, 2, "AwayTimeout=1h\nWaveStop=1\n");
 	fake_installer_fail(INSTALL_SWAP, OTA_ERROR_BUSY, "no answer");
 	offer(fx, 1, "2.0");
-	for (unsigned i = 0; i < 2 * 60; i++)
+	for (unsigned i = 0; i < 2 * 60; i++) {
+		const struct job *job = fixture_job(fx, "m-1", "default");
+
+		/* 15 minutes, and a tenth to either side. */
+		if (job)
+			assert_true(job->away_delay_ms <= 990 * 1000);
 		fake_loop_advance(fx->loop, 60 * 1000);
+	}
 	expect_end(fx, "m-1", "default", JOB_STATE_FAILED, OTA_ERROR_BUSY);
 	/* Nobody was there to fail: the wave goes on. */
 	fake_installer_fail(INSTALL_SWAP, OTA_ERROR_NONE, NULL);
@@ -273,6 +304,7 @@ int main(void)
 					updater_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(one_that_is_away_leaves_its_place_to_others),
+		T(one_on_trial_keeps_its_place_over_a_restart),
 		T(one_that_is_away_is_known_after_a_restart),
 		T(one_that_is_away_can_be_cancelled),
 		T(nobody_is_waited_for_for_ever),

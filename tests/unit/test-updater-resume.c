@@ -15,8 +15,10 @@
 #include <cmocka.h>
 
 #include "otad/base/cleanup.h"
+#include "otad/base/json.h"
 #include "support/updater-fixture.h"
 
+#include "../../src/update/job.h"
 #include "../../src/update/session.h"
 
 /* Of what the fake web server serves. */
@@ -208,6 +210,104 @@ static void what_a_repeated_offer_brought_outlives_a_cut(void **state)
 	assert_string_equal(job->offer->ids.msg.text, "m2");
 }
 
+static void a_job_reads_back_as_it_was(void **state)
+{
+	struct updater_fixture *fx = *state;
+	OTA_CLEANUP(json_freep) struct json_object *json = NULL;
+	OTA_CLEANUP(job_freep) struct job *back = NULL;
+	struct job *job;
+	struct ota_error why;
+
+	fake_fetch_hold(true);
+	fixture_start(fx, PROGRAM);
+	offer(fx);
+	job = fixture_job(fx, DEVICE_SELF, "default");
+	assert_non_null(job);
+	job->waiting = offer_copy(job->offer);
+	job->approved = job->undoing = true;
+	ota_fail(&why, OTA_ERROR_RESTART_FAILED, "it does not");
+	job_set_cause(job, &why);
+	job->told_percent = 20;
+	job->overall_percent = 27;
+	job->bytes = 4711;
+	job->refetches = 2;
+	job->away_attempts = 3;
+	job->away_ms = 12345;
+
+	json = job_to_json(job);
+	back = job_from_json(fx->updater, json, &fx->err);
+	assert_non_null(back);
+	assert_string_equal(back->id, job->id);
+	assert_int_equal(back->state, job->state);
+	assert_true(offer_same_job(back->offer, job->offer));
+	assert_string_equal(back->offer->url, job->offer->url);
+	assert_string_equal(back->offer->ids.msg.text, "m1");
+	assert_true(back->waiting && offer_same_job(back->waiting, job->offer));
+	assert_string_equal(back->old_version, "1.0.1");
+	assert_true(back->approved && back->undoing);
+	assert_int_equal(back->cause, OTA_ERROR_RESTART_FAILED);
+	assert_string_equal(back->cause_text, "it does not");
+	assert_int_equal(back->told_percent, 20);
+	assert_int_equal(back->overall_percent, 27);
+	assert_int_equal(back->bytes, 4711);
+	assert_int_equal(back->refetches, 2);
+	assert_int_equal(back->away_attempts, 3);
+	assert_int_equal(back->away_ms, 12345);
+	assert_int_equal(back->created_ms, job->created_ms);
+	assert_int_equal(back->changed_ms, job->changed_ms);
+}
+
+static void what_nobody_wants_goes_after_a_week(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fixture_start(fx, PROGRAM "[Update]\nAuto=no\n");
+	offer(fx);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_AVAILABLE);
+	fixture_end(fx);
+	fixture_shell(fx, "cd download && touch -d @1795000000 new new.json &&"
+			  " touch -d @1794000000 old old.json 1.0.2-" MD5
+			  " 1.0.2-" MD5 ".json");
+	fixture_start(fx, PROGRAM "[Update]\nAuto=no\n");
+	fixture_shell(fx, "test -e download/new && test -e download/new.json &&"
+			  " test ! -e download/old && test ! -e download/old.json");
+	/* Its job still waits. */
+	fixture_shell(fx, "test -e download/1.0.2-" MD5
+			  " && test -e download/1.0.2-" MD5 ".json");
+}
+
+static void offer_module(struct updater_fixture *fx, const char *module)
+{
+	OTA_CLEANUP(offer_freep) struct offer *offer = offer_new();
+	enum offer_outcome outcome;
+
+	assert_non_null(offer);
+	offer->source = OFFER_SOURCE_CONTROL;
+	offer->device = strdup(DEVICE_SELF);
+	offer->module = strdup(module);
+	offer->version = strdup("1.0.2");
+	offer->url = strdup("http://web/fw");
+	assert_true(digest_set(&offer->md5, DIGEST_MD5, MD5));
+	assert_true(updater_offer(fx->updater, offer, &outcome, NULL, &fx->err));
+	assert_int_equal(outcome, OFFER_STARTED);
+}
+
+static void each_module_has_a_job_of_its_own(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_fetch_hold(true);
+	fixture_start(fx, PROGRAM "[Module app]\nType=binary\nPath=/opt/b\n");
+	offer_module(fx, "default");
+	offer_module(fx, "app");
+	assert_int_equal(fixture_entries(fx, "jobs"), 2);
+	assert_true(updater_cancel(fx->updater, NULL, "app", &fx->err));
+	fake_loop_settle(fx->loop);
+	assert_null(fixture_job(fx, DEVICE_SELF, "app"));
+	assert_non_null(fixture_job(fx, DEVICE_SELF, "default"));
+	assert_int_equal(fixture_entries(fx, "jobs"), 1);
+}
+
 static void expect_told_is_synced(const struct job_view *job, void *user_data)
 {
 	unsigned *told = user_data;
@@ -292,6 +392,9 @@ int main(void)
 		TEST(a_new_otad_is_confirmed_by_its_broker_alone),
 		TEST(a_new_otad_that_is_online_already_is_confirmed),
 		TEST(what_a_repeated_offer_brought_outlives_a_cut),
+		TEST(a_job_reads_back_as_it_was),
+		TEST(what_nobody_wants_goes_after_a_week),
+		TEST(each_module_has_a_job_of_its_own),
 		TEST(nothing_is_told_that_a_cut_would_forget),
 		TEST(what_an_operator_asked_for_outlives_a_cut),
 		TEST(the_failures_of_a_wave_outlive_a_cut),

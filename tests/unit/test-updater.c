@@ -670,6 +670,7 @@ static void a_way_back_that_always_fails_ends_and_is_told(void **state)
 	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED,
 		   OTA_ERROR_RESTART_FAILED);
 	assert_int_equal(fixture_count(fx, "'errorCode':'RESTART_FAILED'"), 1);
+	assert_int_equal(fixture_count(fx, "1.0.1 could not be put back"), 1);
 }
 
 static void without_a_way_back_a_job_ends_at_once(void **state)
@@ -779,6 +780,67 @@ static struct offer *operator_offer(const char *version)
 }
 
 /* Its ids belong to the cloud, and where the file lies to the first offer. */
+static void expect_refused(struct updater_fixture *fx, struct offer *offer,
+			   enum ota_error_kind kind)
+{
+	enum offer_outcome outcome;
+
+	assert_true(updater_offer(fx->updater, offer, &outcome, NULL, &fx->err));
+	fake_loop_settle(fx->loop);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED, kind);
+	expect_version(fx, DEVICE_SELF, "default", "1.0.1");
+	assert_int_equal(fixture_entries(fx, "download"), 0);
+	offer_free(offer);
+}
+
+/* Whatever the fetcher thinks of it. */
+static void each_digest_and_the_size_must_be_those_of_the_offer(void **state)
+{
+	struct updater_fixture *fx = *state;
+	struct offer *offer;
+
+	hanqi_starts(fx, "");
+	offer = operator_offer("1.0.2");
+	assert_true(digest_set(&offer->sha256, DIGEST_SHA256,
+			       "0000000000000000000000000000000000000000"
+			       "000000000000000000000000"));
+	expect_refused(fx, offer, OTA_ERROR_DIGEST_MISMATCH);
+	offer = operator_offer("1.0.2");
+	assert_true(digest_set(&offer->md5, DIGEST_MD5, MD5_OTHER));
+	expect_refused(fx, offer, OTA_ERROR_DIGEST_MISMATCH);
+	offer = operator_offer("1.0.2");
+	offer->size_bytes = 14;
+	expect_refused(fx, offer, OTA_ERROR_SIZE_MISMATCH);
+	assert_string_equal(fake_installer_trace(), "clean clean clean");
+}
+
+static void what_lies_there_complete_is_hashed_before_it_is_believed(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fixture_make(fx, HANQI);
+	fixture_end(fx);
+	fixture_write(fx, "download/1.0.2-" MD5, "another version");
+	hanqi_starts(fx, "");
+	hanqi_offers(fx, "m1", "1.0.2", ",'fileSize':15");
+	fake_loop_advance(fx->loop, 1000);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_SUCCEEDED,
+		   OTA_ERROR_NONE);
+	assert_int_equal(fake_fetch_started(), 1);
+}
+
+static void without_room_for_it_the_download_makes_room(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_installer_fail(INSTALL_BACKUP, OTA_ERROR_NO_SPACE, "full");
+	hanqi_starts(fx, "");
+	hanqi_offers(fx, "m1", "1.0.2", "");
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED,
+		   OTA_ERROR_NO_SPACE);
+	assert_int_equal(fixture_entries(fx, "download"), 0);
+}
+
 static void an_operator_joins_without_taking_over(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -1005,6 +1067,9 @@ int main(void)
 		TEST(an_offer_during_an_installation_waits_for_its_end),
 		TEST(a_repeated_offer_joins_and_brings_a_new_url),
 		TEST(a_repeated_offer_during_the_trial_starts_nothing),
+		TEST(each_digest_and_the_size_must_be_those_of_the_offer),
+		TEST(what_lies_there_complete_is_hashed_before_it_is_believed),
+		TEST(without_room_for_it_the_download_makes_room),
 		TEST(an_operator_joins_without_taking_over),
 		TEST(a_forced_repeat_starts_what_waits),
 		TEST(the_running_version_calls_off_another),
