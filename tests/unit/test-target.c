@@ -31,6 +31,52 @@
 /* A file system without hard links, such as vfat. */
 static bool no_links;
 
+/* What was asked of the disk, in order: 'f' and 'd' are syncs of a file and of a
+ * folder, 'w' is fdatasync(2), 'r' a rename. */
+static struct {
+	char calls[256];
+	size_t count;
+	bool file_syncs_fail;
+} disk;
+
+static void note(char call)
+{
+	assert_true(disk.count < sizeof(disk.calls) - 1);
+	disk.calls[disk.count++] = call;
+	disk.calls[disk.count] = '\0';
+}
+
+static void forget_calls(void)
+{
+	disk.count = 0;
+	disk.calls[0] = '\0';
+}
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	note(S_ISDIR(st.st_mode) ? 'd' : 'f');
+	if (disk.file_syncs_fail && S_ISREG(st.st_mode)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	note('w');
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	note('r');
+	return (int)syscall(SYS_renameat, from_fd, from, to_fd, to);
+}
+
 int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
 {
 	if (no_links) {
@@ -50,6 +96,8 @@ static int setup(void **state)
 	struct install_fixture *fx;
 
 	no_links = false;
+	forget_calls();
+	disk.file_syncs_fail = false;
 	if (install_fixture_setup(state) != 0)
 		return -1;
 	fx = *state;
@@ -139,6 +187,75 @@ static void a_shared_artifact_is_copied(void **state)
 			     install_inode(fx->artifact));
 }
 
+/* Of it and of its folder: by its name it is known that nothing is swapped. */
+static void a_copy_lasts_before_it_counts_as_staged(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	fx->request.artifact_shared = true;
+	install_until(fx, INSTALL_BACKUP);
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_STAGE));
+	assert_string_equal(disk.calls, "fd");
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_SWAP));
+	assert_string_equal(disk.calls, "rd");
+}
+
+static void what_is_moved_lasts_in_its_new_folder(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_BACKUP);
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_STAGE));
+	/* Its new folder, its old one, its mode and times. */
+	assert_string_equal(disk.calls, "rddf");
+}
+
+/* After a cut nobody knows whether the name has reached the disk. */
+static void a_swap_that_was_done_is_synced_again(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	install_begin(fx);
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_SWAP));
+	assert_string_equal(disk.calls, "d");
+}
+
+static void what_is_untouched_is_synced_when_it_goes_back(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_BACKUP);
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_ROLL_BACK));
+	assert_string_equal(disk.calls, "d");
+}
+
+static void what_cannot_be_synced_is_not_staged(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_BACKUP);
+	disk.file_syncs_fail = true;
+	assert_false(install_run(fx, INSTALL_STAGE));
+	assert_int_equal(fx->err.sys_errno, EIO);
+	assert_false(install_exists(fx->staged));
+}
+
+/* The file and its name, the folder of records, the record and its name. */
+static void a_copied_backup_lasts_before_it_is_recorded(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	no_links = true;
+	install_until(fx, INSTALL_BACKUP);
+	assert_string_equal(strpbrk(disk.calls, "f"), "frddfrd");
+}
+
 static void an_artifact_with_two_names_is_copied(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -177,12 +294,15 @@ static void a_large_artifact_is_copied_in_slices(void **state)
 
 	fx->done = false;
 	fx->step = INSTALL_STAGE;
+	forget_calls();
 	installation_run(fx->in, INSTALL_STAGE);
 	for (int turn = 0; turn < 5; turn++) {
 		assert_true(loop_run_once(fx->loop, 0, NULL));
 		assert_false(fx->done);
 	}
 	install_wait(fx);
+	/* Written back on the way: the last sync has little left to wait for. */
+	assert_string_equal(disk.calls, "wfd");
 	assert_int_equal(fx->err.kind, OTA_ERROR_NONE);
 	install_assert_same(fx->staged, fx->artifact);
 }
@@ -742,6 +862,12 @@ int main(void)
 		TEST(until_the_swap_nothing_changes),
 		TEST(an_artifact_on_the_same_file_system_is_moved),
 		TEST(a_shared_artifact_is_copied),
+		TEST(a_copy_lasts_before_it_counts_as_staged),
+		TEST(what_is_moved_lasts_in_its_new_folder),
+		TEST(a_swap_that_was_done_is_synced_again),
+		TEST(what_is_untouched_is_synced_when_it_goes_back),
+		TEST(what_cannot_be_synced_is_not_staged),
+		TEST(a_copied_backup_lasts_before_it_is_recorded),
 		TEST(an_artifact_with_two_names_is_copied),
 		TEST(an_artifact_on_another_file_system_is_copied),
 		TEST(a_large_artifact_is_copied_in_slices),

@@ -220,6 +220,28 @@ static void stopping_waits_for_no_report_for_ever(void **state)
 	assert_int_equal(fixture_entries(fx, "outbox"), 1);
 }
 
+static void on_exec_failed(void *installation, const struct ota_error *err)
+{
+	unsigned *told = installation;
+
+	assert_int_equal(err->kind, OTA_ERROR_RESTART_FAILED);
+	(*told)++;
+}
+
+static void an_exec_that_fails_is_told_and_connects_again(void **state)
+{
+	struct updater_fixture *fx = *state;
+	unsigned told = 0;
+
+	fixture_start(fx, HANQI);
+	updater_reexec(fx->updater, "/fake/otad", on_exec_failed, &told);
+	fake_loop_settle(fx->loop);
+	assert_int_equal(fx->execs, 1);
+	assert_int_equal(told, 1);
+	fake_loop_advance(fx->loop, 1000);
+	assert_true(is_online(fx));
+}
+
 /* The broker has its acknowledgement, and will not send it again. */
 static void an_offer_that_comes_while_stopping_is_kept(void **state)
 {
@@ -247,6 +269,7 @@ int main(void)
 		TEST(every_version_goes_before_any_report),
 		TEST(stopping_waits_for_the_reports),
 		TEST(stopping_waits_for_no_report_for_ever),
+		TEST(an_exec_that_fails_is_told_and_connects_again),
 		TEST(an_offer_that_comes_while_stopping_is_kept),
 	};
 
