@@ -432,6 +432,7 @@ static void a_silent_server_is_a_timeout(void **state)
 	fetch_serve(fx, SIZE, 23);
 	fetch_script(fx, "[{\"stall_head\":true},{\"stall_after\":1000}]");
 	fetch_expect_failure(fx, SIZE, OTA_ERROR_TIMEOUT);
+	assert_non_null(strstr(fx->err.text, "not a byte within 0.06 s"));
 	assert_int_equal(log_of(fx).n_requests, 2);
 	assert_int_equal(fetch_recorded(fx, "bytes"), 1000);
 }

@@ -661,6 +661,24 @@ static void the_next_job_keeps_what_is_there_then(void **state)
 }
 
 /* CLEAN of the job before never came: its record is worth nothing now. */
+static void each_device_has_a_record_of_its_own(void **state)
+{
+	struct install_fixture *fx = *state;
+	const char *device = fx->request.device, *job = fx->request.job;
+
+	install_until(fx, INSTALL_BACKUP);
+	fx->request.device = "another";
+	fx->request.job = JOB_LATER;
+	install_until(fx, INSTALL_BACKUP);
+	fx->request.device = device;
+	fx->request.job = job;
+	install_begin(fx);
+	forget_calls();
+	/* Done before, as its record says. */
+	assert_true(install_run(fx, INSTALL_BACKUP));
+	assert_string_equal(disk.calls, "");
+}
+
 static void a_record_of_another_job_is_ignored(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -896,6 +914,7 @@ int main(void)
 		TEST(without_a_backup_there_is_no_way_back),
 		TEST(a_later_job_may_go_back_too),
 		TEST(the_next_job_keeps_what_is_there_then),
+		TEST(each_device_has_a_record_of_its_own),
 		TEST(a_record_of_another_job_is_ignored),
 		TEST(what_cannot_be_looked_at_is_unknown),
 		TEST(every_step_may_be_run_again),

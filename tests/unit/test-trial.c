@@ -124,6 +124,10 @@ static void what_is_absurd_counts_as_the_default(void **state)
 	assert_int_equal(out.pid, 0);
 	assert_int_equal(out.backup_sha256.alg, DIGEST_NONE);
 	trial_done(&out);
+	install_write(marker(fx), "JOB=a\nVERSION=2\nMAX_STARTS=101\n", 0644);
+	assert_true(trial_read(fx->state, &out, &fx->err));
+	assert_int_equal(out.max_starts, TRIAL_MAX_STARTS_DEFAULT);
+	trial_done(&out);
 }
 
 static void a_marker_without_job_or_version_is_refused(void **state)

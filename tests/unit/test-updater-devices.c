@@ -72,6 +72,22 @@ static void expect_in(const char *text, const char *part)
 		fail_msg("\"%s\" is not in \"%s\"", part, text);
 }
 
+static unsigned count_completed(const struct updater_fixture *fx,
+				unsigned device)
+{
+	char name[16];
+	unsigned count = 0;
+
+	snprintf(name, sizeof(name), "\"m-%u\"", device);
+	for (size_t i = fx->read; i < fake_mqtt_count(); i++) {
+		const char *payload = fake_mqtt_at(i)->payload;
+
+		count += payload && strstr(payload, name) &&
+			 strstr(payload, "\"completed\"");
+	}
+	return count;
+}
+
 static void one_that_is_away_leaves_its_place_to_others(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -107,6 +123,9 @@ static void one_that_is_away_leaves_its_place_to_others(void **state)
 	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
 	fake_loop_settle(fx->loop);
 	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	/* Each by its own name. */
+	for (unsigned i = 1; i <= 2; i++)
+		assert_int_equal(count_completed(fx, i), 1);
 	/* Told once, however often it was tried. */
 	assert_int_equal(fixture_count(fx, "'state':'verifying'"), 2);
 	assert_int_equal(fake_fetch_started(), 1);

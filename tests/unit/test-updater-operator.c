@@ -134,6 +134,8 @@ static void a_way_back_that_was_asked_for_outlives_a_cut(void **state)
 	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_ROLLED_BACK,
 		   OTA_ERROR_CANCELLED);
 	expect_version(fx, DEVICE_SELF, "default", "1.0.1");
+	restart(fx, PROGRAM);
+	expect_version(fx, DEVICE_SELF, "default", "1.0.1");
 }
 
 static void what_nobody_wants_makes_room_for_an_offer(void **state)

@@ -210,6 +210,85 @@ static void what_a_repeated_offer_brought_outlives_a_cut(void **state)
 	assert_string_equal(job->offer->ids.msg.text, "m2");
 }
 
+/* A cloud must not see a lower number than before. */
+static void what_was_told_of_a_download_outlives_a_cut(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_fetch_hold(true);
+	fixture_start(fx, PROGRAM);
+	offer(fx);
+	fake_loop_advance(fx->loop, 1000);
+	fake_fetch_receive(9);
+	assert_int_equal(fixture_job(fx, DEVICE_SELF, "default")->told_percent,
+			 60);
+	fixture_end(fx);
+	fixture_start(fx, PROGRAM);
+	assert_int_equal(fixture_job(fx, DEVICE_SELF, "default")->told_percent,
+			 60);
+}
+
+/* Verified, and gone each time: the third time is the last. */
+static void an_artifact_that_is_lost_again_and_again_is_given_up(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_fetch_hold(true);
+	fixture_start(fx, PROGRAM);
+	offer(fx);
+	fixture_end(fx);
+	fixture_shell(fx, "sed -i 's/\"downloading\"/\"verifying\"/;"
+			  "s/\"refetches\":0/\"refetches\":2/' jobs/*.json");
+	fixture_start(fx, PROGRAM);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_VERIFYING);
+	assert_true(fake_fetch_fail(OTA_ERROR_NETWORK, "broken"));
+	fake_loop_settle(fx->loop);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_DOWNLOADING);
+	fixture_end(fx);
+	fixture_shell(fx, "sed -i 's/\"downloading\"/\"verifying\"/'"
+			  " jobs/*.json");
+	fixture_start(fx, PROGRAM);
+	assert_true(fake_fetch_fail(OTA_ERROR_NETWORK, "broken"));
+	fake_loop_settle(fx->loop);
+	expect_ended(fx, JOB_STATE_FAILED, OTA_ERROR_NETWORK);
+}
+
+static void the_rules_of_a_trial_stay_what_they_were(void **state)
+{
+	struct updater_fixture *fx = *state;
+	OTA_CLEANUP(config_unrefp) struct config *config = NULL;
+	const struct job *job;
+
+	fake_installer_hold(INSTALL_CONFIRM, true);
+	fixture_start(fx, PROGRAM);
+	offer(fx);
+	config = fixture_config(fx, GATEWAY "[Module default]\nType=binary\n"
+					    "Path=/opt/elsewhere\n");
+	assert_true(updater_reload(fx->updater, config, &fx->err));
+	job = fixture_job(fx, DEVICE_SELF, "default");
+	assert_string_equal(job->settings->path, "/opt/app");
+}
+
+static void an_end_without_a_session_is_told_once_there_is_one(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_installer_hold(INSTALL_CONFIRM, true);
+	fixture_start(fx, PROGRAM);
+	offer(fx);
+	fixture_skip(fx);
+	updater_drop_session(fx->updater);
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	assert_int_equal(fixture_entries(fx, "jobs"), 1);
+	assert_true(updater_make_session(fx->updater, &fx->err));
+	assert_true(updater_open_session(fx->updater, &fx->err));
+	assert_true(session_start(fx->updater->session, 0, &fx->err));
+	fake_loop_advance(fx->loop, 60000);
+	assert_int_equal(fixture_count(fx, "'completed'"), 1);
+	assert_int_equal(fixture_entries(fx, "jobs"), 0);
+}
+
 static void a_job_reads_back_as_it_was(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -392,6 +471,10 @@ int main(void)
 		TEST(a_new_otad_is_confirmed_by_its_broker_alone),
 		TEST(a_new_otad_that_is_online_already_is_confirmed),
 		TEST(what_a_repeated_offer_brought_outlives_a_cut),
+		TEST(what_was_told_of_a_download_outlives_a_cut),
+		TEST(an_artifact_that_is_lost_again_and_again_is_given_up),
+		TEST(the_rules_of_a_trial_stay_what_they_were),
+		TEST(an_end_without_a_session_is_told_once_there_is_one),
 		TEST(a_job_reads_back_as_it_was),
 		TEST(what_nobody_wants_goes_after_a_week),
 		TEST(each_module_has_a_job_of_its_own),
