@@ -131,6 +131,30 @@ static void one_that_is_away_leaves_its_place_to_others(void **state)
 	assert_int_equal(fake_fetch_started(), 1);
 }
 
+static void otad_is_installed_alone_and_before_those_who_come_later(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_installer_hold(INSTALL_SWAP, true);
+	start(fx, 2, "");
+	offer(fx, 1, "2.0");
+	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+	fixture_deliver(fx, "hanqi/gateway/HQ1/command",
+			"{'msgType':'ota_upgrade','msgId':'o','uuid':'HQ1',"
+			"'data':{'version':'2.0','firmwareUrl':'http://web/fw',"
+			"'md5':'" MD5 "'}}");
+	offer(fx, 2, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_VERIFYING);
+	expect_state(fx, "m-2", "default", JOB_STATE_VERIFYING);
+
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_INSTALLING);
+	expect_state(fx, "m-2", "default", JOB_STATE_VERIFYING);
+}
+
 static void one_on_trial_keeps_its_place_over_a_restart(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -323,6 +347,7 @@ int main(void)
 					updater_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(one_that_is_away_leaves_its_place_to_others),
+		T(otad_is_installed_alone_and_before_those_who_come_later),
 		T(one_on_trial_keeps_its_place_over_a_restart),
 		T(one_that_is_away_is_known_after_a_restart),
 		T(one_that_is_away_can_be_cancelled),

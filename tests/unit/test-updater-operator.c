@@ -61,6 +61,55 @@ static void a_hold_outlives_a_restart(void **state)
 		   OTA_ERROR_NONE);
 }
 
+#define HOUR_MS (60 * 60 * 1000)
+
+static void a_hold_ends_at_its_time(void **state)
+{
+	struct updater_fixture *fx = *state;
+	int64_t now_ms;
+
+	fixture_start(fx, PROGRAM);
+	now_ms = loop_wall_ms(fx->loop);
+	assert_true(updater_hold(fx->updater, now_ms + HOUR_MS, "", &fx->err));
+	offer(fx, "1.0.2");
+	fake_loop_advance(fx->loop, HOUR_MS - 1000);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_AVAILABLE);
+	fake_loop_advance(fx->loop, 2000);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_SUCCEEDED,
+		   OTA_ERROR_NONE);
+}
+
+static void a_hold_ends_soon_after_a_clock_that_was_set(void **state)
+{
+	struct updater_fixture *fx = *state;
+	int64_t now_ms;
+
+	fixture_start(fx, PROGRAM);
+	now_ms = loop_wall_ms(fx->loop);
+	assert_true(updater_hold(fx->updater, now_ms + 100 * HOUR_MS, "",
+				 &fx->err));
+	offer(fx, "1.0.2");
+	fake_loop_set_wall(fx->loop, now_ms + 101 * HOUR_MS);
+	fake_loop_advance(fx->loop, HOUR_MS / 6);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_SUCCEEDED,
+		   OTA_ERROR_NONE);
+}
+
+/* An administrator has installed it by the package manager. */
+static void what_a_package_has_outdated_is_not_installed(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_fetch_hold(true);
+	fx->version = "1.0.1";
+	fixture_start(fx, OWN);
+	offer(fx, "1.0.2");
+	fx->version = "1.0.3";
+	restart(fx, OWN);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED,
+		   OTA_ERROR_DOWNGRADE_REFUSED);
+}
+
 static void a_hold_that_cannot_be_read_still_holds(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -259,6 +308,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_hold_outlives_a_restart),
+		TEST(a_hold_ends_at_its_time),
+		TEST(a_hold_ends_soon_after_a_clock_that_was_set),
+		TEST(what_a_package_has_outdated_is_not_installed),
 		TEST(a_hold_that_cannot_be_read_still_holds),
 		TEST(what_an_operator_let_start_goes_on_after_a_cut),
 		TEST(what_is_being_installed_cannot_be_cancelled),
