@@ -1,0 +1,1257 @@
+"""The mutants that unit tests, the walk and the tables must notice."""
+
+from mutation import Mutant
+
+MUTANTS = [
+    Mutant("a write cut short counts as whole",
+           "file", "src/base/file.c",
+           """		data += n;
+		size -= (size_t)n;
+	}
+	return true;""",
+           """		data += n;
+		return true;
+	}
+	return true;"""),
+    Mutant("what a power cut left under the temporary name stops every write",
+           "file", "src/base/file.c",
+           """	    !place_clear(&place, tmp, err) ||
+	    !write_place""",
+           "	    !write_place"),
+    Mutant("a write that fails leaves its temporary file",
+           "file", "src/base/file.c",
+           """	if (!filled)
+		unlinkat(place->dir_fd, tmp, 0);
+	return filled;""",
+           "	return filled;"),
+    Mutant("a sync of the content that fails is no failure",
+           "file", "src/base/file.c",
+           """an empty file. */
+	if (fsync(fd) < 0)""",
+           """an empty file. */
+	if (fsync(fd) < 0 && errno != EIO)"""),
+    Mutant("a sync of the folder that fails is no failure",
+           "file", "src/base/file.c",
+           """	if (fsync(place->dir_fd) < 0)
+		return""",
+           """	if (fsync(place->dir_fd) < 0 && errno == EBADF)
+		return"""),
+    Mutant("the old name of a move is synced before the new one",
+           "file", "src/base/file.c",
+           """	return place_sync(&target, to, err) &&
+	       (same_directory(&source, &target) ||
+		place_sync(&source, from, err));""",
+           """	return (same_directory(&source, &target) ||
+		place_sync(&source, from, err)) && place_sync(&target, to, err);"""),
+    Mutant("two otad lock one state directory",
+           "file", "src/base/file.c",
+           "LOCK_EX | LOCK_NB",
+           "LOCK_SH | LOCK_NB"),
+    Mutant("a file of any size is read",
+           "file", "src/base/file.c",
+           "		if (size > max_bytes) {",
+           "		if (false) {"),
+    Mutant("a link made twice leaves a third name",
+           "file", "src/base/file.c",
+           "	return place_clear(&place, tmp, err) && place_sync(&place, to, err);",
+           "	return place_sync(&place, to, err);"),
+    Mutant("a program that had to be stopped has succeeded",
+           "process", "src/base/process.c",
+           """	if (result->timed_out)
+		return ota_fail""",
+           """	if (result->timed_out && result->signal == 0)
+		return ota_fail"""),
+    Mutant("a program that crashed has succeeded",
+           "process", "src/base/process.c",
+           """	if (result->signal)
+		return ota_fail""",
+           """	if (false)
+		return ota_fail"""),
+    Mutant("a program that the kernel cannot end is waited for",
+           "process-timeout", "src/base/process.c",
+           """		loop_child_abandon(OTA_TAKE(process->child));
+		process->result.exit_status = -1;
+		process->result.signal = SIGKILL;
+		end(process);
+""",
+           """		loop_timer_set(timer, GRACE_MS);
+"""),
+    Mutant("a child speaks for the service",
+           "process", "src/base/spawn.c",
+           """		    !in_variables(environ[i], own_variables,
+				  OTA_ARRAY_SIZE(own_variables)))""",
+           "		    true)"),
+    Mutant("nothing is synced where the kernel has no asynchronous sync",
+           "sync", "src/base/sync.c",
+           "	int r = what == SYNC_CONTENT ? fdatasync(fd) : fsync(fd);",
+           "	int r = 0;"),
+    Mutant("an asynchronous sync that fails is a success",
+           "sync", "src/base/sync.c",
+           "tell(sync, event.res < 0 ? (int)-event.res : 0);",
+           "tell(sync, 0);"),
+    Mutant("a sync that was given up is told of",
+           "sync", "src/base/sync.c",
+           """	if (sync->is_forgotten)
+		release(sync);
+	else
+		tell""",
+           """	if (false)
+		release(sync);
+	else
+		tell"""),
+    Mutant("a download goes on one byte too late",
+           "fetch-address", "src/fetch/attempt.c",
+           """		.first_byte = first,
+		.last_byte = TRANSFER_TO_END""",
+           """		.first_byte = first > 0 ? first + 1 : 0,
+		.last_byte = TRANSFER_TO_END"""),
+    Mutant("a download goes on whatever has changed",
+           "fetch-resume", "src/fetch/attempt.c",
+           '''first > 0 ? fetch->record.validator : ""''',
+           '''""'''),
+    Mutant("a server that goes back and forth is asked for ever",
+           "fetch", "src/fetch/attempt.c",
+           """	if (bytes > fetch->furthest_bytes)
+		fetch->furthest_bytes = bytes;
+""",
+           ""),
+    Mutant("Retry-After does not reach the one who waits",
+           "fetch", "src/fetch/attempt.c",
+           "try_again(fetch, &result->err, result->retry_after_ms);",
+           "try_again(fetch, &result->err, 0);"),
+    Mutant("all attempts together have no ceiling",
+           "fetch", "src/fetch/attempt.c",
+           "	if (!retry_is_sane(&fetch->retry, most)) {",
+           "	if (false) {"),
+    Mutant("more is taken than was asked for",
+           "fetch-resume", "src/fetch/attempt.c",
+           """	if (size > end - at)
+		return refuse_excess(fetch);
+""",
+           ""),
+    Mutant("MaxSize= is not kept while receiving",
+           "fetch", "src/fetch/attempt.c",
+           """	if (end == ANSWER_UNKNOWN)
+		end = fetch->settings->max_size;""",
+           """	if (end == ANSWER_UNKNOWN)
+		end = UINT64_MAX;"""),
+    Mutant("an answer that ends early is the whole",
+           "fetch-address", "src/fetch/attempt.c",
+           """	if (fetch->total_bytes == OFFER_SIZE_UNKNOWN) {
+		fetch->total_bytes = at;""",
+           """	if (true) {
+		fetch->total_bytes = at;"""),
+    Mutant("416 is answered by asking again for ever",
+           "fetch", "src/fetch/attempt.c",
+           "		if (fetch->unsatisfiable > 1)",
+           "		if (false)"),
+    Mutant("what a broken attempt brought is not recorded",
+           "fetch-disk", "src/fetch/attempt.c",
+           """	if (!download_save_some(fetch, &err))
+		download_fail(fetch, &err);
+}
+
+/* What we have""",
+           """}
+
+/* What we have"""),
+    Mutant("a part that never fits is asked for at once",
+           "fetch", "src/fetch/attempt.c",
+           "fetch->discards++ == 0",
+           "true"),
+    Mutant("a part of another place is appended",
+           "fetch-resume", "src/fetch/answer.c",
+           """	if (!response->range_valid || !range->has_range ||
+	    range->first_byte != question->first_byte)""",
+           "	if (!response->range_valid || !range->has_range)"),
+    Mutant("a part of another file is appended",
+           "fetch", "src/fetch/answer.c",
+           """	return !question->validator[0] || !validator[0] ||
+	       strcmp(question->validator, validator) == 0;""",
+           "	return true || validator;"),
+    Mutant("416 means that all is there",
+           "fetch", "src/fetch/answer.c",
+           "	if (question->first_byte > 0 && total == question->first_byte) {",
+           "	if (question->first_byte > 0) {"),
+    Mutant("a file too large is asked for again",
+           "fetch", "src/fetch/answer.c",
+           """	answer->meaning = total > question->announced_bytes ? ANSWER_REFUSE
+							    : ANSWER_RETRY;""",
+           "	answer->meaning = ANSWER_RETRY;"),
+    Mutant("attempts have no ceiling",
+           "fetch-retry", "src/fetch/retry.c",
+           "	return retry->failures < retry->allowed;",
+           "	return true;"),
+    Mutant("one attempt more is made",
+           "fetch-retry", "src/fetch/retry.c",
+           "	return retry->failures < retry->allowed;",
+           "	return retry->failures <= retry->allowed;"),
+    Mutant("attempts that advance have no ceiling",
+           "fetch-retry", "src/fetch/retry.c",
+           """	if (retry->attempts / MAX_ATTEMPTS_FACTOR >= retry->allowed)
+		return false;
+""",
+           ""),
+    Mutant("bytes have no ceiling",
+           "fetch-retry", "src/fetch/retry.c",
+           """	return retry->received_bytes <=
+	       size_bytes * MAX_RECEIVED_FACTOR + MAX_RECEIVED_SLACK;""",
+           "	return true;"),
+    Mutant("Retry-After is ignored",
+           "fetch-retry", "src/fetch/retry.c",
+           "	return delay_ms > retry_after_ms ? delay_ms : retry_after_ms;",
+           "	return delay_ms;"),
+    Mutant("Retry-After may ask for years",
+           "fetch-retry", "src/fetch/retry.c",
+           """	if (retry_after_ms > limits->retry_after_max_ms)
+		retry_after_ms = limits->retry_after_max_ms;
+""",
+           ""),
+    Mutant("the wait for the file server does not grow",
+           "fetch-retry", "src/fetch/retry.c",
+           "		delay_ms *= 2;",
+           "		delay_ms += 0;"),
+    Mutant("404 is tried again",
+           "fetch-text", "src/fetch/outcome.c",
+           "status >= 500,",
+           "status >= 500 || status == 404,"),
+    Mutant("403 is tried again",
+           "bounds", "src/fetch/outcome.c",
+           "status >= 500,",
+           "status >= 500 || status == 403,"),
+    Mutant("500 is final",
+           "fetch-text", "src/fetch/outcome.c",
+           """status == 408 || status == 425 || status == 429 ||
+			     status >= 500,""",
+           "status == 408 || status == 425 || status == 429,"),
+    Mutant("429 is final",
+           "bounds", "src/fetch/outcome.c",
+           "status == 408 || status == 425 || status == 429 ||",
+           "status == 408 || status == 425 ||"),
+    Mutant("an expired url is any refusal",
+           "bounds", "src/fetch/outcome.c",
+           "		return OTA_ERROR_URL_EXPIRED;",
+           "		return OTA_ERROR_HTTP;"),
+    Mutant("want of memory is a fault of the network",
+           "bounds", "src/fetch/outcome.c",
+           """	{ CURLE_OUT_OF_MEMORY, OTA_ERROR_INTERNAL, false },
+""",
+           ""),
+    Mutant("a fault of the network is final",
+           "fetch-text", "src/fetch/outcome.c",
+           "meaning = { code, OTA_ERROR_NETWORK, true };",
+           "meaning = { code, OTA_ERROR_NETWORK, false };"),
+    Mutant("the query of a url is logged",
+           "fetch-address", "src/fetch/outcome.c",
+           """	ota_fail(&ret_result->err, kind, "%s: the server answered %u%s",
+		 log_url(url, shown, sizeof(shown)), status""",
+           """	ota_fail(&ret_result->err, kind, "%s: the server answered %u%s",
+		 ((void)shown, url), status"""),
+    Mutant("redirects have no ceiling",
+           "fetch-address", "src/fetch/transfer.c",
+           "} else if (++transfer->redirects > MAX_REDIRECTS) {",
+           "} else if (false) {"),
+    Mutant("a server that falls silent is waited for",
+           "fetch", "src/fetch/transfer.c",
+           "	stall_ms = left_ms(transfer->last_byte_ms, settings->stall_ms, now_ms);",
+           "	stall_ms = LOOP_NEVER;"),
+    Mutant("headers have no ceiling",
+           "fetch", "src/fetch/transfer.c",
+           "	if (transfer->header_bytes > MAX_HEADER_BYTES) {",
+           "	if (false) {"),
+    Mutant("a redirect leaves TLS",
+           "fetch-address", "src/fetch/address.c",
+           """	if (strncasecmp(from, "https:", 6) == 0 &&
+	    strncasecmp(to, "https:", 6) != 0)""",
+           "	if (false)"),
+    Mutant("a redirect leaves AllowedHosts=",
+           "fetch-address", "src/fetch/address.c",
+           """	if (address_check(to, settings, err))
+		return true;""",
+           """	if (true || address_check(to, settings, err))
+		return true;"""),
+    Mutant("the part of another version is gone on with",
+           "fetch-resume", "src/fetch/download.c",
+           """	return strcmp(record->identity, fetch->record.identity) == 0 &&
+""",
+           """	return true &&
+"""),
+    Mutant("what is started over is not hashed from its beginning",
+           "fetch-resume", "src/fetch/download.c",
+           """	if (fetch->observer.restart)
+		fetch->observer.restart(fetch, fetch->user_data);
+""",
+           ""),
+    Mutant("a download is discarded its record first",
+           "fetch-resume", "src/fetch/download.c",
+           "	return file_remove(path, err) && file_remove(record, err);",
+           "	return file_remove(record, err) && file_remove(path, err);"),
+    Mutant("what is started over is on record as before",
+           "fetch-resume", "src/fetch/download.c",
+           """	if (!record_nothing(fetch, err) || !sink_restart(fetch->sink, err))
+		return false;
+	if (fetch->observer""",
+           """	if (!sink_restart(fetch->sink, err))
+		return false;
+	if (fetch->observer"""),
+    Mutant("the last sync fails and the download has succeeded",
+           "fetch-disk", "src/fetch/download.c",
+           """	if (!was_ending || fetch->end.kind == OTA_ERROR_NONE)
+		fetch->end = *err;""",
+           """	if (!was_ending)
+		fetch->end = *err;"""),
+    Mutant("what a stop records is not synced",
+           "fetch-disk", "src/fetch/sink.c",
+           "	return fdatasync(sink->fd) == 0 ||",
+           "	return sink->fd >= 0 ||"),
+    Mutant("a sync that failed is made good by the next",
+           "fetch-disk", "src/fetch/sink.c",
+           """	if (!sink->lost)
+		return true;""",
+           "	return true;"),
+    Mutant("the last write of a download is cut short",
+           "fetch-resume", "src/fetch/sink.c",
+           """		sink->stored += (size_t)size;
+""",
+           """		sink->stored = sink->fill;
+"""),
+    Mutant("the record of a download is not synced",
+           "fetch-disk", "src/fetch/save.c",
+           "start(fetch, SAVING_RECORD, fd, SYNC_ALL, fetch->record_path, err);",
+           "start(fetch, SAVING_RECORD, sink_sync_fd(fetch->sink), SYNC_ALL, fetch->record_path, err);"),
+    Mutant("the name of a download's record is not synced",
+           "fetch-disk", "src/fetch/save.c",
+           "start(fetch, SAVING_NAME, dir_fd, SYNC_ALL, fetch->record_path,",
+           "start(fetch, SAVING_NAME, sink_sync_fd(fetch->sink), SYNC_ALL, fetch->record_path,"),
+    Mutant("half a record of a download is left",
+           "fetch-disk", "src/fetch/save.c",
+           """	if (saving == SAVING_RECORD)
+		file_draft_drop(fetch->record_path);
+	download_fail""",
+           "	download_fail"),
+    Mutant("a download is told complete before its name lasts",
+           "fetch-disk", "src/fetch/save.c",
+           "	return start_name(fetch, file_unlink(fetch->record_path, err), err);",
+           """	close(file_unlink(fetch->record_path, err));
+	download_saved(fetch);
+	return true;"""),
+    Mutant("a weak ETag counts as a strong one",
+           "fetch-headers", "src/fetch/headers.c",
+           """	if (text[0] != '"' || text[size - 1] != '"')
+		return false;""",
+           """	if (text[size - 1] != '"')
+		return false;"""),
+    Mutant("the second of two Content-Range counts",
+           "fetch-headers", "src/fetch/headers.c",
+           "	response->range_valid = valid && !response->range_given;",
+           "	response->range_valid = valid;"),
+    Mutant("a date of the same second is a validator",
+           "fetch-headers", "src/fetch/headers.c",
+           """	if (modified_s < 0 || response->date_s < 0 ||
+	    modified_s >= response->date_s)""",
+           "	if (modified_s < 0)"),
+    Mutant("a part of a signature is taken for the whole",
+           "fetch-text", "src/fetch/text.c",
+           "	return response->status == 200 && !fetch->too_large;",
+           "	return !fetch->too_large;"),
+    Mutant("a report makes room for another",
+           "outbox", "src/mqtt/outbox.c",
+           """	return entry->message_class == OUTBOX_FLEETING ||
+	       entry->message_class == OUTBOX_PROGRESS;""",
+           "	return true;"),
+    Mutant("any acknowledgement is for the first report",
+           "outbox", "src/mqtt/outbox.c",
+           """		if (entry->id == id)
+			return entry;""",
+           "		return entry;"),
+    Mutant("a loss leaves a place of the next connection taken",
+           "outbox", "src/mqtt/outbox.c",
+           """	TAILQ_FOREACH(entry, &outbox->sent, link)
+		entry->in_flight = false;
+""",
+           ""),
+    Mutant("what was on its way at a loss is not sent again",
+           "outbox", "src/mqtt/outbox.c",
+           """	TAILQ_CONCAT(&outbox->sent, &outbox->waiting, link);
+	TAILQ_CONCAT(&outbox->waiting, &outbox->sent, link);
+	for""",
+           "	for"),
+    Mutant("what was on its way at a loss goes behind the rest",
+           "outbox", "src/mqtt/outbox.c",
+           """	TAILQ_CONCAT(&outbox->sent, &outbox->waiting, link);
+	TAILQ_CONCAT(&outbox->waiting, &outbox->sent, link);
+	for""",
+           """	TAILQ_CONCAT(&outbox->waiting, &outbox->sent, link);
+	for"""),
+    Mutant("an acknowledged report stays on the disk",
+           "outbox", "src/mqtt/outbox.c",
+           """	if (entry->on_disk)
+		outbox_file_remove(outbox->dir, entry->number, NULL);
+""",
+           ""),
+    Mutant("reports in flight have no ceiling",
+           "outbox", "src/mqtt/outbox.c",
+           "	       outbox->in_flight < OUTBOX_MAX_IN_FLIGHT) {",
+           "	       true) {"),
+    Mutant("a report that cannot be kept is taken",
+           "outbox", "src/mqtt/outbox.c",
+           """	return ota_wrap(err, "keep a report for %s", entry->topic);""",
+           "	return true;"),
+    Mutant("a report that was not taken stays on the disk",
+           "outbox", "src/mqtt/outbox.c",
+           """	outbox_file_remove(outbox->dir, entry->number, NULL);
+	return ota_wrap""",
+           "	return ota_wrap"),
+    Mutant("a report that the broker refuses for now is lost",
+           "outbox", "src/mqtt/outbox.c",
+           """	if (sent != OUTBOX_SENT)
+		return sent;""",
+           """	if (sent != OUTBOX_SENT) {
+		discard(outbox, entry);
+		return OUTBOX_SENT;
+	}"""),
+    Mutant("the tenth report goes before the second after a restart",
+           "outbox", "src/mqtt/outbox-file.c",
+           "	return (*one)->number < (*other)->number ? -1 : 1;",
+           """	char a_text[24], b_text[24];
+
+	snprintf(a_text, sizeof(a_text), "%d", (int)(*one)->number);
+	snprintf(b_text, sizeof(b_text), "%d", (int)(*other)->number);
+	return strcmp(a_text, b_text);"""),
+    Mutant("a new report takes the name of a damaged one",
+           "outbox", "src/mqtt/outbox-file.c",
+           """	if (number >= *next)
+		*next = number + 1;
+""",
+           """	if (number >= *next && strcmp(suffix, ".bad") != 0)
+		*next = number + 1;
+"""),
+    Mutant("a report waits for no acknowledgement",
+           "outbox", "src/mqtt/outbox-file.c",
+           """	if (entry->message_class == OUTBOX_RESULT && entry->qos < 1)
+		entry->qos = 1;
+""",
+           ""),
+    Mutant("a damaged report is removed",
+           "outbox", "src/mqtt/outbox-file.c",
+           "	(void)rename(path, aside);",
+           "	(void)unlink(path);"),
+    Mutant("a damaged report stops the start",
+           "outbox", "src/mqtt/outbox-file.c",
+           """	(void)rename(path, aside);
+	(*bad)++;
+	return true;""",
+           """	(void)rename(path, aside);
+	(*bad)++;
+	return false;"""),
+    Mutant("an outbox that cannot be read is empty",
+           "outbox", "src/mqtt/outbox-file.c",
+           """	if (done && errno != 0)
+		done = ota_fail_errno""",
+           """	if (false)
+		done = ota_fail_errno"""),
+    Mutant("a broker that never answers is waited for",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           """	if (begun)
+		loop_timer_set(mqtt->timer, mqtt->timing.deadline_ms);
+	else
+""",
+           """	if (!begun)
+"""),
+    Mutant("a broker that falls silent is waited for",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           """		link_tick(mqtt->link);
+""",
+           ""),
+    Mutant("a broker that drops each connection is asked at once",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           """	bool settled = was_connected &&
+		       loop_now_ms(mqtt->loop) - mqtt->connected_ms >=
+			       mqtt->timing.settled_ms;""",
+           "	bool settled = was_connected;"),
+    Mutant("a wrong password is tried again at once",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           """	if (barred)
+		backoff_exhaust(&mqtt->backoff);
+""",
+           ""),
+    Mutant("the wait for the broker has no ceiling",
+           "mqtt-backoff", "src/mqtt/backoff.c",
+           """		if (doubled_ms < base_ms)
+			base_ms = doubled_ms;""",
+           "		base_ms = doubled_ms;"),
+    Mutant("a gateway without its topics is online",
+           "updater-session", "src/update/session.c",
+           """		session_refuse(session, device);
+	}
+	session_advance""",
+           """	}
+	session_advance"""),
+    Mutant("a loss of the connection is kept from the outbox",
+           "updater-session", "src/update/session.c",
+           """	if (session->open)
+		outbox_close(session->outbox);
+""",
+           ""),
+    Mutant("what an old connection waited for holds up the new one",
+           "updater-session", "src/update/session.c",
+           "		*link = (struct link){ .last_sent_ms = link->last_sent_ms };",
+           "		(void)link;"),
+    Mutant("a stop does not wait for the reports",
+           "updater-session", "src/update/session.c",
+           """	if (!session->online)
+		flush_ms = 0;""",
+           """	flush_ms = 0;
+	if (!session->online)
+		;"""),
+    Mutant("a stop waits for reports for ever",
+           "updater-session", "src/update/session.c",
+           """	session_set_timer(session, SESSION_TIMER_FLUSH, flush_ms, on_flush_time);
+}""",
+           "}"),
+    Mutant("a refused topic is never asked for again",
+           "updater-session", "src/update/session-intro.c",
+           """	session_link(device)->stage = STAGE_REFUSED;
+	session_set_timer(session, SESSION_TIMER_REFUSED, SUBSCRIBE_AGAIN_MS,
+			  on_subscribe_again);""",
+           "	session_link(device)->stage = STAGE_REFUSED;"),
+    Mutant("a device asks only once to come online",
+           "updater-session", "src/update/session-intro.c",
+           """	session->online_asked = true;
+""",
+           ""),
+    Mutant("reports go before the versions",
+           "updater-session", "src/update/session-intro.c",
+           """	return session->cursor >= inventory_count(session->inventory) &&
+	       session->n_pending == 0 && session->untold == 0;""",
+           "	return true;"),
+    Mutant("the result of a job is no result",
+           "updater", "src/update/session-send.c",
+           """	if (publication->result)
+		return OUTBOX_RESULT;
+""",
+           ""),
+    Mutant("a report that was not sent counts as sent",
+           "updater-session", "src/update/session-send.c",
+           "		return OUTBOX_NOT_NOW;",
+           "		return OUTBOX_SENT;"),
+    Mutant("a state has no deadline",
+           "machine", "src/update/machine.c",
+           """	job->record_attempts = 0;
+	job_arm_deadline(job);
+""",
+           """	job->record_attempts = 0;
+"""),
+    Mutant("a job that is resumed has no deadline",
+           "walk binary", "src/update/machine.c",
+           """	job_arm_deadline(job);
+	resume_action(job)(job);""",
+           "	resume_action(job)(job);"),
+    Mutant("the way back has no deadline",
+           "walk binary", "src/update/machine.c",
+           """	if (job->undoing && !job_state_is_terminal(job->state))
+		return COPY_DEADLINE_MS + job->settings->timeout_ms;
+	return job_deadline""",
+           """	if (job->undoing && !job_state_is_terminal(job->state))
+		return LOOP_NEVER;
+	return job_deadline"""),
+    Mutant("a download has ten times its deadline",
+           "bounds", "src/update/machine.c",
+           "#define DOWNLOAD_DEADLINE_MS (7 * DAY_MS)",
+           "#define DOWNLOAD_DEADLINE_MS (70 * DAY_MS)"),
+    Mutant("recording a state has no ceiling",
+           "machine", "src/update/machine.c",
+           "		if (job->record_attempts < JOB_RECORD_ATTEMPTS) {",
+           "		if (true) {"),
+    Mutant("the attempts to record are never counted anew",
+           "machine", "src/update/machine.c",
+           """	job->record_attempts = 0;
+	job_arm_deadline(job);
+""",
+           """	job_arm_deadline(job);
+"""),
+    Mutant("a state that is not recorded is gone on with",
+           "machine", "src/update/machine.c",
+           """			set_state(job, before);
+			cannot_record""",
+           "			cannot_record"),
+    Mutant("an error that comes late is told",
+           "updater", "src/update/machine.c",
+           """	if (!job->unrecorded && find_rule(job, JOB_EVENT_FAILED))
+		job_set_cause""",
+           "		job_set_cause"),
+    Mutant("a version that does not start is left in place",
+           "machine", "src/update/machine.c",
+           "	RULE(RESTARTING, FAILED, is_forward, start_undo, RESTARTING),",
+           "	RULE(RESTARTING, FAILED, is_forward, end_job, FAILED),"),
+    Mutant("a version that is not well is left in place",
+           "machine", "src/update/machine.c",
+           "	RULE(CONFIRMING, FAILED, is_forward, start_undo, CONFIRMING),",
+           "	RULE(CONFIRMING, FAILED, is_forward, end_job, FAILED),"),
+    Mutant("what could not be put back is rolled back",
+           "diagram", "src/update/machine.c",
+           "	RULE(INSTALLING, ABANDONED, is_undoing, end_job, FAILED),",
+           "	RULE(INSTALLING, ABANDONED, is_undoing, end_job, ROLLED_BACK),"),
+    Mutant("a way back that fails is waited for",
+           "updater", "src/update/machine.c",
+           """	RULE(RESTARTING, FAILED, is_undoing, retry_undo, RESTARTING),
+""",
+           ""),
+    Mutant("a way back is forgotten by a restart",
+           "machine", "src/update/machine.c",
+           """	if (job->undoing && !job_state_is_terminal(job->state))
+		return start_undo;
+	switch""",
+           "	switch"),
+    Mutant("a device that was away gets its artifact unverified",
+           "diagram", "src/update/machine.c",
+           "wait_for_return, VERIFYING)",
+           "wait_for_return, BACKING_UP)"),
+    Mutant("a device that is away is waited for for ever",
+           "updater-devices", "src/update/runner-away.c",
+           """	return job->away_attempts < AWAY_ATTEMPTS &&
+	       job->away_ms < job->updater->config->update.away_timeout_ms;""",
+           "	return true;"),
+    Mutant("a device that is away keeps its place",
+           "updater-devices", "src/update/runner-away.c",
+           """	gate_leave(&job->updater->gate, job);
+""",
+           ""),
+    Mutant("an artifact that is gone is fetched for ever",
+           "updater-resume", "src/update/runner-download.c",
+           "	if (++job->refetches > JOB_MAX_REFETCHES) {",
+           "	if (false) {"),
+    Mutant("an artifact is not checked against its offer",
+           "updater", "src/update/runner-download.c",
+           "	if (!artifact_check(job->artifact, job->offer, &err)) {",
+           "	if (false) {"),
+    Mutant("a signature that cannot be fetched is a good one",
+           "updater-signature", "src/update/runner-download.c",
+           """		ok = false;
+	} else {""",
+           """		ok = true;
+	} else {"""),
+    Mutant("a new url is not recorded",
+           "updater-resume", "src/update/runner-download.c",
+           """	return runner_record(job, err);
+}
+
+/* ---- verifying""",
+           """	return true;
+}
+
+/* ---- verifying"""),
+    Mutant("the end of a job is not reported",
+           "updater", "src/update/runner-end.c",
+           """	return reporter_result(updater->reporter, job, running_after(job),
+			       job->updated_ms, err);""",
+           "	return true;"),
+    Mutant("a rollback is not reported",
+           "updater", "src/update/runner-end.c",
+           """	return reporter_result(updater->reporter, job, running_after(job),
+			       job->updated_ms, err);""",
+           """	return job->state == JOB_STATE_ROLLED_BACK || reporter_result(updater->reporter, job, running_after(job),
+			       job->updated_ms, err);"""),
+    Mutant("a report that could not be made is given up",
+           "updater", "src/update/runner-end.c",
+           """	return reporter_result(updater->reporter, job, running_after(job),
+			       job->updated_ms, err);""",
+           """	(void)!reporter_result(updater->reporter, job, running_after(job),
+			       job->updated_ms, err);
+	return true;"""),
+    Mutant("a failed job tells the new version",
+           "updater", "src/update/runner-end.c",
+           """	return module ? module_version(module) : "0";""",
+           "	return job->offer->version;"),
+    Mutant("the file of an ended job stays",
+           "updater", "src/update/runner-end.c",
+           "	return path ? file_remove(path, err) : ota_fail_memory(err, job->id);",
+           "	return path != NULL;"),
+    Mutant("an offer that waits for an end is lost",
+           "updater", "src/update/runner-end.c",
+           """	else
+		waiting = OTA_TAKE(job->waiting);""",
+           """	else
+		waiting = NULL;"""),
+    Mutant("those who wait for an end are not woken",
+           "updater-devices", "src/update/runner-end.c",
+           """	updater_wake_jobs(updater);
+}
+
+static void end_step""",
+           """}
+
+static void end_step"""),
+    Mutant("a history that takes no line keeps the report",
+           "updater", "src/update/runner-end.c",
+           """	if (job->record_attempts < HISTORY_ATTEMPTS)
+		return false;""",
+           "	return false;"),
+    Mutant("the end of a job is told once or never",
+           "updater", "src/update/runner-end.c",
+           """	job_retry_later(job, job->record_attempts++, runner_finish);
+	return false;""",
+           "	return false;"),
+    Mutant("a way back has no ceiling",
+           "updater", "src/update/runner-install.c",
+           "	if (++job->undo_attempts < runner_undo_attempts(job))",
+           "	if (++job->undo_attempts)"),
+    Mutant("a power cut behind the swap installs twice",
+           "updater-resume", "src/update/runner-install.c",
+           """	if (found == INSTALL_FOUND_UNTOUCHED)
+		start_install(job);
+	else
+		job_handle(job, JOB_EVENT_INSTALLED);""",
+           "	start_install(job);"),
+    Mutant("a version that is gone is confirmed",
+           "updater-resume", "src/update/runner-install.c",
+           """	if (found == INSTALL_FOUND_UNTOUCHED) {
+		ota_fail(&err, OTA_ERROR_INSTALL_FAILED,""",
+           """	if (false) {
+		ota_fail(&err, OTA_ERROR_INSTALL_FAILED,"""),
+    Mutant("a trial that otad-launch ended is confirmed",
+           "updater-resume", "src/update/runner-install.c",
+           """	if (*ret_found == INSTALL_FOUND_ROLLED_BACK)
+		was_rolled_back(job, &err);
+	else if""",
+           "	if"),
+    Mutant("a new otad is confirmed without its broker",
+           "updater-resume", "src/update/runner-install.c",
+           """	if (job->updater->session && session_is_online(job->updater->session))
+		installation_online""",
+           """	if (true)
+		installation_online"""),
+    Mutant("a new otad that is online already is never confirmed",
+           "updater-resume", "src/update/runner-install.c",
+           """	if (job->updater->session && session_is_online(job->updater->session))
+		installation_online(job->installation);
+""",
+           ""),
+    Mutant("Check= is left out",
+           "updater", "src/update/runner-install.c",
+           "		installation_run(installation, INSTALL_CHECK);",
+           "		installation_run(installation, INSTALL_SWAP);"),
+    Mutant("an artifact that others want is moved away",
+           "updater-devices", "src/update/runner-install.c",
+           """		.artifact_shared = runner_shares_artifact(job),
+""",
+           ""),
+    Mutant("a battery that runs low stops nothing",
+           "updater", "src/update/runner.c",
+           "	return has_power(job, err) && wave_goes_on(job, err);",
+           "	return wave_goes_on(job, err);"),
+    Mutant("the SHA-256 of an artifact is not compared",
+           "updater", "src/update/artifact.c",
+           """	return check_digest(&offer->sha256, &artifact->sha256, err) &&
+	       check_digest(&offer->md5, &artifact->md5, err);""",
+           "	return check_digest(&offer->md5, &artifact->md5, err);"),
+    Mutant("what lies there complete is believed",
+           "updater", "src/update/artifact-work.c",
+           "	return artifact->inherited && !digest_equal(found, &artifact->digest);",
+           "	return false;"),
+    Mutant("a part of an artifact counts as the whole",
+           "updater", "src/update/artifact-work.c",
+           "	if (file_exists(record) || lstat(artifact->path, &st) < 0)",
+           "	if (lstat(artifact->path, &st) < 0)"),
+    Mutant("what a job waits for is swept away",
+           "updater-resume", "src/update/artifact-files.c",
+           "		if (!is_wanted(&wanted, path) && lstat",
+           "		if (lstat"),
+    Mutant("nothing is ever swept away",
+           "updater-resume", "src/update/artifact-files.c",
+           """	if (!file_remove(path, &err))
+		log_warning(NULL, "%s", err.text);
+	return true;""",
+           "	return true;"),
+    Mutant("the last cause is told, not the first",
+           "machine", "src/update/job.c",
+           """	if (job->cause != OTA_ERROR_NONE)
+		return;
+""",
+           ""),
+    Mutant("a way back is not recorded",
+           "updater-resume", "src/update/job.c",
+           """	    !json_add_bool(json, "undoing", job->undoing) ||
+""",
+           ""),
+    Mutant("an offer that waits is lost by a restart",
+           "updater-resume", "src/update/job.c",
+           """	if (waiting && !(job->waiting = offer_from_json(waiting, err)))
+		return NULL;
+""",
+           ""),
+    Mutant("a restart begins AwayTimeout= anew",
+           "updater-resume", "src/update/job.c",
+           """	    !json_add_int(json, "away_ms", (int64_t)job->away_ms))""",
+           "	    false)"),
+    Mutant("a restart counts refetches anew",
+           "updater-resume", "src/update/job.c",
+           """	    !json_add_int(json, "refetches", job->refetches) ||
+""",
+           ""),
+    Mutant("a module has the job of another",
+           "updater-resume", "src/update/updater-jobs.c",
+           """	while (job && strcmp(job->offer->module, module) != 0)
+		job = job->same_device;
+""",
+           ""),
+    Mutant("an installation has no place after a restart",
+           "updater-devices", "src/update/updater-jobs.c",
+           """	if (job_is_installing(job))
+		gate_enter(&updater->gate, job);
+""",
+           ""),
+    Mutant("a refused offer is not told of",
+           "updater", "src/update/updater-offers.c",
+           """	job_fail(job, why);
+}
+
+static bool begin(""",
+           """}
+
+static bool begin("""),
+    Mutant("an offer that cannot be recorded is not told of",
+           "updater", "src/update/updater-offers.c",
+           """		/* Some platforms say it only once: they must hear of it. */
+		refuse(updater, module, offer, &why);
+""",
+           ""),
+    Mutant("the policy is not asked",
+           "updater", "src/update/updater-offers.c",
+           """	if (policy_accepts(&facts, offer, err))
+		return has_not""",
+           """	if (true)
+		return has_not"""),
+    Mutant("a hold is not synced",
+           "updater-resume", "src/update/updater.c",
+           "	return store_write(path, json, err);",
+           "	return store_write_lazy(path, json, err);"),
+    Mutant("a registered device is not synced",
+           "updater-resume", "src/update/updater-devices.c",
+           "	return store_write(path, json, err);",
+           "	return store_write_lazy(path, json, err);"),
+    Mutant("the failures of a wave are not synced",
+           "updater-resume", "src/update/wave.c",
+           "	else if (store_write(path, json, &err))",
+           "	else if (store_write_lazy(path, json, &err))"),
+    Mutant("a swap done before is not synced",
+           "target", "src/install/target.c",
+           """	return file_sync_parent(in->target.path, err);
+}
+
+bool target_clean""",
+           """	return true;
+}
+
+bool target_clean"""),
+    Mutant("a copied backup is not synced",
+           "target", "src/install/target.c",
+           """	if (fsync(fd) < 0)
+		return ota_fail_errno(err, errno, "sync %s", path);""",
+           ""),
+    Mutant("a staged file is not synced",
+           "target", "src/install/stage.c",
+           """	if (fsync(fd) < 0)
+""",
+           """	if (false)
+"""),
+    Mutant("the name of a staged copy is not synced",
+           "target", "src/install/stage.c",
+           """	return in->staging.move ||
+	       file_sync_parent(in->target.staged, err);""",
+           "	return true;"),
+    Mutant("a staged file that cannot be synced is installed",
+           "target", "src/install/stage.c",
+           """	if (fsync(fd) < 0)
+""",
+           """	if (fsync(fd) < 0 && false)
+"""),
+    Mutant("what was staged is not compared with what was verified",
+           "target", "src/install/stage.c",
+           "	if (!digest_equal(found, &in->digest))",
+           "	if (false)"),
+    Mutant("an artifact of an earlier run is moved unhashed",
+           "target", "src/install/stage.c",
+           "	if (in->staging.move && in->artifact_fresh)",
+           "	if (in->staging.move)"),
+    Mutant("an artifact that others want is moved",
+           "target", "src/install/stage.c",
+           "	return !in->artifact_shared && S_ISREG",
+           "	return S_ISREG"),
+    Mutant("a failed staging leaves its file",
+           "target", "src/install/stage.c",
+           """	unlink(in->target.staged);
+	in->file_next""",
+           "	in->file_next"),
+    Mutant("what is untouched is not synced on the way back",
+           "target", "src/install/backup.c",
+           "		go_on(in, file_sync_parent(in->target.path, &err) ? NULL : &err);",
+           "		go_on(in, NULL);"),
+    Mutant("a copy is written back only at its end",
+           "target", "src/install/copy.c",
+           """	if (fdatasync(copy->to_fd) < 0)
+		return ota_fail_errno(err, errno, "sync %s", copy->to);
+""",
+           ""),
+    Mutant("a target that cannot be looked at is untouched",
+           "target", "src/install/installation.c",
+           """	if (!install_record_read(in, why))
+		return INSTALL_FOUND_UNKNOWN;""",
+           """	if (!install_record_read(in, why))
+		return INSTALL_FOUND_UNTOUCHED;"""),
+    Mutant("without otad-launch no start is counted",
+           "updater-operator", "src/update/updater.c",
+           "	if (!trial_count_start(updater->store.dir, &updater->trial_over, &why)) {",
+           "	if (false) {"),
+    Mutant("an own start that cannot be counted goes on",
+           "updater-operator", "src/update/updater.c",
+           """		log_error(NULL, "The trial ends: %s", why.text);
+		updater->trial_over = true;""",
+           """		log_error(NULL, "The trial ends: %s", why.text);"""),
+    Mutant("without otad-launch a trial has no last start",
+           "updater-operator", "src/update/updater.c",
+           """	if (!job || !updater->trial_over)
+		return;""",
+           "	return;"),
+    Mutant("the marker of a trial under way is removed",
+           "updater-operator", "src/update/updater.c",
+           """		!has_job(updater, trial.job) &&
+""",
+           ""),
+    Mutant("the marker of a trial that is over stays",
+           "updater-operator", "src/update/updater.c",
+           """	drop_stale_marker(updater);
+	return true;""",
+           "	return true;"),
+    Mutant("a hold is not recorded",
+           "updater-operator", "src/update/updater.c",
+           """	if (!save_hold(updater, until_ms, copy, err))
+		return false;
+""",
+           ""),
+    Mutant("a damaged hold holds nothing",
+           "updater-operator", "src/update/updater.c",
+           """	updater->held = true;
+	json = store_read""",
+           "	json = store_read"),
+    Mutant("a release is forgotten by a restart",
+           "updater-operator", "src/update/updater.c",
+           """	if (!file_remove(path, err))
+		return false;
+	updater->held""",
+           "	updater->held"),
+    Mutant("an offer that waits is not recorded",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (!runner_record(job, err))
+		log_warning(NULL, "The waiting""",
+           """	if (false)
+		log_warning(NULL, "The waiting"""),
+    Mutant("what is being installed is cancelled",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (job->state >= JOB_STATE_INSTALLING)
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"%s %s is %s, too late""",
+           """	if (false)
+		return ota_fail(err, OTA_ERROR_BUSY,
+				"%s %s is %s, too late"""),
+    Mutant("what an operator let start is not recorded",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (!runner_record(job, err)) {
+		job->approved = false;
+		return false;
+	}
+""",
+           ""),
+    Mutant("a way back that was asked for is not recorded",
+           "updater-operator", "src/update/updater-offers.c",
+           "	if (!runner_has_backup(job, err) || !runner_record(job, err)) {",
+           "	if (!runner_has_backup(job, err)) {"),
+    Mutant("what nobody wants makes no room",
+           "updater-operator", "src/update/updater-offers.c",
+           """	artifact_store_sweep(updater->artifacts, 0);
+""",
+           ""),
+    Mutant("an installation does not hear of the broker",
+           "updater-resume", "src/update/updater-session.c",
+           """		if (job->state == JOB_STATE_CONFIRMING && job->installation &&
+		    !job->undoing)
+			installation_online(job->installation);
+""",
+           ""),
+    Mutant("an exec that fails is waited for",
+           "updater-session", "src/update/updater-session.c",
+           """	updater->reexec.failed(updater->reexec.installation, &err);
+""",
+           ""),
+    Mutant("an exec that fails leaves otad offline",
+           "updater-session", "src/update/updater-session.c",
+           """	connect_again(updater);
+	updater->reexec.failed""",
+           "	updater->reexec.failed"),
+    Mutant("want of memory is damage to a state file",
+           "state-memory", "src/update/store.c",
+           "		if (why.kind != OTA_ERROR_PROTOCOL && !store_is_damage(&why)) {",
+           "		if (false) {"),
+    Mutant("want of memory is damage to a report",
+           "state-memory", "src/mqtt/outbox-file.c",
+           """	if (out_of_memory(err))
+		return false;
+""",
+           ""),
+    Mutant("a device's end is told as the gateway's",
+           "updater-devices", "src/update/reporter.c",
+           """		.event = REPORT_PROGRESS,
+		.device = job->offer->device,""",
+           """		.event = REPORT_PROGRESS,
+		.device = DEVICE_SELF,"""),
+    Mutant("an end without a session counts as told",
+           "updater-resume", "src/update/reporter.c",
+           """	if (!reporter->session)
+		return ota_fail(err, OTA_ERROR_BUSY, "no session just now");
+	report = make_report""",
+           """	if (!reporter->session)
+		return true;
+	report = make_report"""),
+    Mutant("what was told of a download is not recorded",
+           "updater-resume", "src/update/reporter.c",
+           """	runner_record_progress(job);
+""",
+           ""),
+    Mutant("a reload changes the rules of a trial",
+           "updater-resume", "src/update/updater-session.c",
+           """		if (!may_follow(job))
+			continue;
+""",
+           ""),
+    Mutant("a rollback is forgotten by a restart",
+           "updater-operator", "src/update/module-record.c",
+           """	return job->state != JOB_STATE_ROLLED_BACK ||
+	       (replace(&record->version, job->old_version) &&
+		replace(&record->previous, NULL));""",
+           "	return true;"),
+    Mutant("three failures refuse a version for ever",
+           "store", "src/update/module-record.c",
+           "	       now_ms - record->struck_ms < STRIKES_REFUSE_MS;",
+           "	       true;"),
+    Mutant("a clock that was ahead refuses for years",
+           "store", "src/update/module-record.c",
+           """	       now_ms >= record->struck_ms &&
+""",
+           ""),
+    Mutant("a power cut counts a failure twice",
+           "store", "src/update/module-record.c",
+           "	bool is_new = strcmp(record->last_job, job->id) != 0;",
+           "	bool is_new = true;"),
+    Mutant("a power cut adds a line to the history twice",
+           "store", "src/update/history.c",
+           """	if (there)
+		return true;
+""",
+           ""),
+    Mutant("otad is installed beside another",
+           "updater-devices", "src/update/gate.c",
+           "	if (is_self(job) ? gate->installing > 0 : gate->selves > 0)",
+           "	if (!is_self(job) && gate->selves > 0)"),
+    Mutant("a stream of others holds otad back",
+           "updater-devices", "src/update/gate.c",
+           """	else if (gate->selves_waiting > 0 && !is_self(job))
+""",
+           """	else if (false)
+"""),
+    Mutant("a hold has no end",
+           "updater-operator", "src/update/updater-turns.c",
+           "	if (hold_has_ended(updater) && !updater_release(updater, &err))",
+           "	if (false && !updater_release(updater, &err))"),
+    Mutant("a clock that is set wakes nobody",
+           "updater-operator", "src/update/updater-turns.c",
+           """	if (wake_ms != LOOP_NEVER && wake_ms > WAKE_MAX_MS)
+		wake_ms = WAKE_MAX_MS;
+""",
+           ""),
+    Mutant("what a package has outdated is installed",
+           "updater-operator", "src/update/updater-turns.c",
+           """	if (is_outdated(job))
+		end_outdated(job);
+	else
+		job_resume(job);""",
+           "	job_resume(job);"),
+    Mutant("all devices are installed at once",
+           "updater-devices", "src/update/gate.c",
+           "	return !*ret_reason;",
+           "	return true;"),
+    Mutant("an older version is accepted",
+           "policy", "src/update/policy.c",
+           """	if (facts->update->allow_downgrade || !facts->running ||
+	    version_compare(offer->version, facts->running) > 0)""",
+           "	if (true)"),
+    Mutant("the room for an update is asked for once",
+           "policy", "src/update/policy.c",
+           "__builtin_mul_overflow(size_bytes, 2, &need)",
+           "__builtin_mul_overflow(size_bytes, 1, &need)"),
+    Mutant("a folder that cannot be read is an empty one",
+           "store", "src/update/store.c",
+           """	if (ok && errno != 0)
+		ok = ota_fail_errno""",
+           """	if (false)
+		ok = ota_fail_errno"""),
+    Mutant("a damaged state file stops the start",
+           "store", "src/update/store.c",
+           "		if (why.kind != OTA_ERROR_PROTOCOL && !store_is_damage(&why)) {",
+           "		if (true) {"),
+    Mutant("the record of another job counts",
+           "target", "src/install/record.c",
+           """	if (text && lines_get(text, "JOB", job, sizeof(job)) && in->job &&
+	    strcmp(job, in->job) == 0)""",
+           "	if (text)"),
+    Mutant("a device has the record of another",
+           "target", "src/install/record.c",
+           """	if (asprintf(&both, "%s/%s", in->device, in->module) >= 0)""",
+           """	if (asprintf(&both, "%s", in->module) >= 0)"""),
+    Mutant("a trial has one start more",
+           "trial", "src/install/trial.c",
+           "		over = trial.starts >= trial.max_starts;",
+           "		over = trial.starts > trial.max_starts;"),
+    Mutant("a start is counted in memory alone",
+           "trial", "src/install/trial.c",
+           "		counted = over || trial_write(state_dir, &trial, err);",
+           "		counted = true;"),
+    Mutant("a count that nobody can read is none",
+           "trial", "src/install/trial.c",
+           """		text, "STARTS", 0, TRIAL_MAX_STARTS_LIMIT, trial->max_starts);""",
+           """		text, "STARTS", 0, TRIAL_MAX_STARTS_LIMIT, 0);"""),
+    Mutant("a trial may have any number of starts",
+           "trial", "src/install/trial.c",
+           """		text, "MAX_STARTS", 1, TRIAL_MAX_STARTS_LIMIT,
+""",
+           """		text, "MAX_STARTS", 1, UINT32_MAX,
+"""),
+    Mutant("the new version becomes its own backup",
+           "target", "src/install/backup.c",
+           "	if (in->record.form != BACKUP_FORM_UNKNOWN) {",
+           "	if (false) {"),
+    Mutant("the end of another trial counts",
+           "install-self", "src/install/self.c",
+           """	if (in->job && strcmp(ret->job, in->job) == 0)
+		return true;""",
+           "	return true;"),
+    Mutant("otad confirms itself without its broker",
+           "install-self", "src/install/self.c",
+           """	if (in->online)
+		confirm_now(in);
+}""",
+           """	confirm_now(in);
+}"""),
+    Mutant("a swap that fails leaves the marker of a trial",
+           "install-self", "src/install/self.c",
+           """		if (!trial_remove(in->env->state_dir, NULL))
+			ota_wrap(&err, "a trial marker stays behind");
+""",
+           ""),
+    Mutant("otad is swapped without a marker",
+           "install-self", "src/install/self.c",
+           "	bool done = target_look(in, &err) && begin_trial(in, &err);",
+           "	bool done = target_look(in, &err);"),
+    Mutant("the new version runs on when the old one is back",
+           "install-self", "src/install/self.c",
+           "	in->must_leave = runs_new(in);",
+           "	in->must_leave = false;"),
+    Mutant("a program without its library is installed",
+           "install-self", "src/install/self.c",
+           "		       result->exit_status == LOADER_EXIT_MISSING;",
+           "		       false;"),
+    Mutant("a device whose flashing failed counts as untouched",
+           "install-exec", "src/install/exec.c",
+           """	in->touched = true;
+""",
+           ""),
+    Mutant("a device that is not well is confirmed",
+           "install-exec", "src/install/exec.c",
+           """	if (!err || err->kind != OTA_ERROR_BUSY) {
+		installation_end(in, err);""",
+           """	if (!err || err->kind != OTA_ERROR_BUSY) {
+		installation_end(in, NULL);"""),
+    Mutant("a device that is away has failed",
+           "install-exec", "src/install/handler.c",
+           "	if (exited && result->exit_status == HANDLER_EXIT_BUSY)",
+           "	if (false)"),
+    Mutant("any signature is good",
+           "signature", "src/verify/signature.c",
+           "		if (verifies(keys->keys[i], text, &manifest))",
+           "		if (true)"),
+    Mutant("the signature of another version is good",
+           "signature", "src/verify/signature.c",
+           """	if (!check_text("module", manifest->module, subject->module, err) ||
+	    !check_text("version", manifest->version, subject->version, err))""",
+           """	if (!check_text("module", manifest->module, subject->module, err))"""),
+    Mutant("the signature of another file is good",
+           "signature", "src/verify/signature.c",
+           "	if (!digest_equal(&manifest->sha256, subject->sha256))",
+           "	if (false)"),
+    Mutant("what follows a signature is ignored",
+           "signature", "src/verify/manifest.c",
+           """	if (cursor.at != cursor.end)
+""",
+           """	if (false)
+"""),
+    Mutant("a private key is taken for a public one",
+           "signature", "src/verify/keys.c",
+           """	if (strstr(text, "PRIVATE KEY")) {""",
+           "	if (false) {"),
+    Mutant("a count of starts that cannot be read counts as none",
+           "test_launch.py test_a_new_version_that_spoils_the_marker_gets_no_more_starts", "src/launch/main.c",
+           """"STARTS=", 0, 100, l->max_starts); /*""",
+           """"STARTS=", 0, 100, 0); /*"""),
+    Mutant("a marker allows any number of starts",
+           "test_launch.py test_absurd_limits_count_as_three", "src/launch/main.c",
+           """"MAX_STARTS=", 1, 100, 3);""",
+           """"MAX_STARTS=", 1, UINT_MAX, 3);"""),
+    Mutant("a damaged backup is put back",
+           "test_launch.py test_a_damaged_backup_is_never_swapped_in", "src/launch/main.c",
+           """	if (is_old(l, BACKUP))
+		return put_back""",
+           """	if (true)
+		return put_back"""),
+    Mutant("a damaged backup runs from its place",
+           "test_launch.py test_a_damaged_backup_is_not_run_from_its_place_either", "src/launch/main.c",
+           "	if (may_run || is_old(l, BACKUP))",
+           "	if (true)"),
+    Mutant("a stranger is ended for the new version",
+           "test_launch.py test_a_stranger_with_the_pid_of_the_marker_is_left_alone", "src/launch/main.c",
+           "	return rest >= 0 && memcmp(path + rest, gone, strlen(gone)) == 0;",
+           "	return rest >= 0 || true;"),
+    Mutant("a version that ignores SIGTERM is left running",
+           "test_launch.py test_a_version_that_hangs_and_ignores_sigterm_is_ended", "src/launch/main.c",
+           "s < TERMINATE_S ? 0 : SIGKILL",
+           "0"),
+    Mutant("a trial ends at the time of the one before",
+           "test_launch.py test_another_trial_has_a_time_of_its_own", "src/launch/main.c",
+           "if (until_s == 0 || strncmp(id, job, sizeof(job) - 1) != 0)",
+           "if (until_s == 0)"),
+    Mutant("a start that cannot be counted goes on",
+           "test_launch.py test_a_start_that_cannot_be_counted_ends_the_trial", "src/launch/main.c",
+           """if (why == 0 && !is_over && write_marker(l, "trial", text)) {""",
+           """if (why == 0 && !is_over && (write_marker(l, "trial", text) || true)) {"""),
+    Mutant("without a backup nothing runs",
+           "test_launch.py test_a_missing_backup_leads_to_the_factory_version", "src/launch/main.c",
+           """	run("", l->factory, arguments);
+""",
+           ""),
+    Mutant("a version that cannot be executed is tried once more",
+           "test_launch.py test_a_new_version_that_cannot_be_run_is_left_at_once", "src/launch/main.c",
+           "i < 2 && may_run",
+           "i < 1 && may_run"),
+    Mutant("a first update cut off before its swap is judged",
+           "test_launch.py test_a_first_update_cut_off_before_its_swap_is_not_judged", "src/launch/main.c",
+           """	if (why == ENOENT && faccessat(l->state_fd, STAGED, F_OK, 0) == 0)
+		return true;
+""",
+           ""),
+    Mutant("the end of a trial is not told to the old version",
+           "test_launch.py test_after_three_failed_starts_the_old_version_is_back", "src/launch/main.c",
+           """	told = write_marker(l, "trial-ended", head);""",
+           "	told = true;"),
+    Mutant("a state directory is not locked",
+           "test_nights_machine.py test_two_otad_on_one_state_directory", "src/base/file.c",
+           "	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {",
+           "	if (false) {"),
+]
