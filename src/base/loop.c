@@ -128,6 +128,8 @@ struct loop *loop_new(struct ota_error *err)
 	if (!block_signal(SIGCHLD, err))
 		return NULL;
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit on the size of files shall be an error, not the end. */
+	signal(SIGXFSZ, SIG_IGN);
 	r = sd_event_new(&loop->event);
 	if (r < 0) {
 		ota_fail_errno(err, -r, "event loop");

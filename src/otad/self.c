@@ -135,10 +135,12 @@ void self_exec(const struct self *self, const char *path, struct ota_error *err)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, &ours);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	execv(path, self->argv);
 	ota_fail_errno(err, errno, "execute %s", path);
 	/* We go on: signals and children are the loop's again. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &ours, NULL);
 	ota_rekind(err, OTA_ERROR_RESTART_FAILED);
 	notify_ready();

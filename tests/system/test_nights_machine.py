@@ -290,6 +290,21 @@ def test_no_room_for_a_new_otad(world):
     expect_equal(body(done)["state"], "completed", done.text)
 
 
+def test_a_limit_on_the_size_of_files(world):
+    """SIGXFSZ would end it, at each of its starts."""
+    broker, web, otad, path = world_of(world)
+    otad.wrapper = ["prlimit", f"--fsize={MIB}"]
+    otad.supervise()
+    broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.0"))
+    data = os.urandom(3 * MIB)
+    mark = offer(broker, web.put("fw", data), data)
+    told = broker.wait("the end", is_end("1.0.1"), mark, LATER_S)
+    expect_equal(body(told)["state"], "failed", told.text)
+    check_morning(otad, path=path, either=(b"old",))
+    expect_equal(otad.starts, 1, "starts")
+    check_next(broker, web, path)
+
+
 # ---- the memory ----
 
 LIMIT = 24 * MIB
