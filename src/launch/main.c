@@ -103,8 +103,9 @@ static bool write_marker(const struct launch *l, const char *name, const char *h
 		    used + length + 1 < sizeof(text))
 			used += (size_t)sprintf(text + used, "%.*s\n", (int)length, line);
 	}
-	fd = openat(l->state_fd, "trial.tmp",
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	/* Whatever stands there, be it a FIFO, or another name of the backup. */
+	unlinkat(l->state_fd, "trial.tmp", 0);
+	fd = openat(l->state_fd, "trial.tmp", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	/* What stays open after a failure, the exec closes. */
 	return fd >= 0 && write(fd, text, used) == (ssize_t)used && fchmod(fd, 0644) == 0 &&
 	       fsync(fd) == 0 && close(fd) == 0 &&

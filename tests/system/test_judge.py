@@ -104,6 +104,9 @@ def test_versions_that_delete_what_they_need(world):
         'rm -f "$STATE_DIRECTORY/bin/otad"; exit 1',
         'rm -rf "$STATE_DIRECTORY/bin"; exit 1',
         'echo x >"$STATE_DIRECTORY/bin/.otad.back"; exit 1',
+        'rm "$STATE_DIRECTORY/bin/.otad.back"; '
+        'mkdir -p "$STATE_DIRECTORY/bin/.otad.back/x"; exit 1',
+        'truncate -s 4T "$STATE_DIRECTORY/bin/otad.old"; exit 1',
         'printf x | dd of="$STATE_DIRECTORY/bin/otad.old" bs=1 seek=2000 conv=notrunc; exit 1'])
 
 
@@ -113,7 +116,9 @@ def test_versions_that_spoil_the_marker(world):
         'head -c 9000000 /dev/zero >"$STATE_DIRECTORY/trial"; exit 1',
         'echo STARTS=-1 >"$STATE_DIRECTORY/trial"; exit 1',
         'rm "$STATE_DIRECTORY/trial"; mkdir "$STATE_DIRECTORY/trial"; exit 1',
-        'rm "$STATE_DIRECTORY/trial"; mkfifo "$STATE_DIRECTORY/trial"; exit 1'])
+        'rm "$STATE_DIRECTORY/trial"; mkfifo "$STATE_DIRECTORY/trial"; exit 1',
+        'mkfifo "$STATE_DIRECTORY/trial.tmp"; exit 1',
+        'ln "$STATE_DIRECTORY/bin/otad.old" "$STATE_DIRECTORY/trial.tmp"; exit 1'])
 
 
 def test_a_version_that_fills_the_disk(world):
