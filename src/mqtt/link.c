@@ -418,6 +418,11 @@ bool link_unsubscribe(struct link *link, const char *topic,
 	return concluded(link, rc, errno, err);
 }
 
+size_t link_pending(const struct link *link)
+{
+	return link->pending;
+}
+
 void link_close(struct link *link)
 {
 	link->closing = true;

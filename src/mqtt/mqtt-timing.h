@@ -9,6 +9,8 @@ struct mqtt;
 struct mqtt_timing {
 	/* To an address, and again from there to CONNACK. */
 	uint64_t deadline_ms;
+	/* From one acknowledgement to the next, while any is awaited. */
+	uint64_t answer_ms;
 	uint64_t backoff_min_ms;
 	uint64_t backoff_max_ms;
 	/* A connection that lasted this long was a good one. */

@@ -53,6 +53,11 @@ struct mqtt {
 	uint64_t retry_delay_ms;
 	uint64_t connected_ms;
 
+	/* While a message or subscription waits for its acknowledgement: the
+	 * deadline of the next one. */
+	struct loop_source *answer_timer;
+	size_t n_subscribing;
+
 	struct loop_source *stop_timer;
 	bool stopping;
 	void (*stopped)(void *user_data);
@@ -104,6 +109,8 @@ static void drop_link(struct mqtt *mqtt)
 				      OTA_TAKE(mqtt->resolving));
 	mqtt->link = link_free(mqtt->link);
 	loop_timer_set(mqtt->timer, LOOP_NEVER);
+	loop_timer_set(mqtt->answer_timer, LOOP_NEVER);
+	mqtt->n_subscribing = 0;
 	mqtt->state = MQTT_STATE_IDLE;
 }
 
@@ -158,6 +165,19 @@ static void on_accepted(void *user_data)
 	mqtt->handler.connected(mqtt->user_data);
 }
 
+static bool awaits_answer(const struct mqtt *mqtt)
+{
+	return mqtt->n_subscribing > 0 || link_pending(mqtt->link) > 0;
+}
+
+/* After an acknowledgement: the next one has as long again. */
+static void note_answer(struct mqtt *mqtt)
+{
+	loop_timer_set(mqtt->answer_timer, awaits_answer(mqtt) ?
+						   mqtt->timing.answer_ms :
+						   LOOP_NEVER);
+}
+
 static void on_message(const char *topic, const void *payload, size_t size,
 		       void *user_data)
 {
@@ -172,6 +192,9 @@ static void on_subscribed(int id, bool granted, void *user_data)
 
 	/* It serves us: what ends this connection is no reason to stay away. */
 	backoff_reset(&mqtt->backoff);
+	if (mqtt->n_subscribing > 0)
+		mqtt->n_subscribing--;
+	note_answer(mqtt);
 	mqtt->handler.subscribed(id, granted, mqtt->user_data);
 }
 
@@ -179,6 +202,7 @@ static void on_published(int id, void *user_data)
 {
 	struct mqtt *mqtt = user_data;
 
+	note_answer(mqtt);
 	mqtt->handler.published(id, mqtt->user_data);
 }
 
@@ -276,13 +300,21 @@ static void attempt(struct mqtt *mqtt)
 		lose(mqtt, &err, false);
 }
 
-static void give_up(struct mqtt *mqtt, const char *what)
+static void give_up(struct mqtt *mqtt, const char *what, uint64_t after_ms)
 {
 	struct ota_error err = OTA_ERROR_INIT;
 
 	ota_fail(&err, OTA_ERROR_TIMEOUT, "%s within %llu s", what,
-		 (unsigned long long)mqtt->timing.deadline_ms / 1000);
+		 (unsigned long long)after_ms / 1000);
 	lose(mqtt, &err, false);
+}
+
+/* It may answer pings all the same, and so never be lost. */
+static void on_answer_timer(struct loop_source *source, void *user_data)
+{
+	struct mqtt *mqtt = user_data;
+
+	give_up(mqtt, "no acknowledgement", mqtt->timing.answer_ms);
 }
 
 static void on_timer(struct loop_source *source, void *user_data)
@@ -296,10 +328,11 @@ static void on_timer(struct loop_source *source, void *user_data)
 		attempt(mqtt);
 		break;
 	case MQTT_STATE_RESOLVING:
-		give_up(mqtt, "name not resolved");
+		give_up(mqtt, "name not resolved", mqtt->timing.deadline_ms);
 		break;
 	case MQTT_STATE_CONNECTING:
-		give_up(mqtt, "no answer to the connect");
+		give_up(mqtt, "no answer to the connect",
+			mqtt->timing.deadline_ms);
 		break;
 	case MQTT_STATE_CONNECTED:
 		loop_timer_set(mqtt->timer, tick_ms(mqtt));
@@ -372,6 +405,7 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 	/* protocols.md, section 1.1: 1 s ... 60 s. */
 	static const struct mqtt_timing timing = {
 		.deadline_ms = 15000,
+		.answer_ms = 60000,
 		.backoff_min_ms = 1000,
 		.backoff_max_ms = 60000,
 		.settled_ms = 30000,
@@ -396,6 +430,10 @@ struct mqtt *mqtt_new(struct loop *loop, const struct mqtt_resolver *resolver,
 	mqtt->timer = loop_add_timer(loop, LOOP_NEVER, on_timer, mqtt, err);
 	if (!mqtt->timer)
 		return NULL;
+	mqtt->answer_timer =
+		loop_add_timer(loop, LOOP_NEVER, on_answer_timer, mqtt, err);
+	if (!mqtt->answer_timer)
+		return NULL;
 	mqtt->stop_timer =
 		loop_add_timer(loop, LOOP_NEVER, on_stop_timer, mqtt, err);
 	if (!mqtt->stop_timer)
@@ -411,6 +449,7 @@ struct mqtt *mqtt_free(struct mqtt *mqtt)
 		mqtt->resolver.cancel(mqtt->resolver.resolver, mqtt->resolving);
 	link_free(mqtt->link);
 	loop_source_free(mqtt->timer);
+	loop_source_free(mqtt->answer_timer);
 	loop_source_free(mqtt->stop_timer);
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(mqtt->strings); i++)
 		free(mqtt->strings[i]);
@@ -463,10 +502,16 @@ static bool check_connected(const struct mqtt *mqtt, struct ota_error *err)
 bool mqtt_subscribe(struct mqtt *mqtt, const char *topic, int qos, int *ret_id,
 		    struct ota_error *err)
 {
+	bool waits;
+
 	if (!check_connected(mqtt, err))
 		return false;
+	waits = awaits_answer(mqtt);
 	if (!link_subscribe(mqtt->link, topic, qos, ret_id, err))
 		return ota_wrap(err, "subscribe to %s", topic);
+	mqtt->n_subscribing++;
+	if (!waits)
+		note_answer(mqtt);
 	return true;
 }
 
@@ -483,13 +528,18 @@ bool mqtt_unsubscribe(struct mqtt *mqtt, const char *topic,
 bool mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload,
 		  size_t size, int qos, int *ret_id, struct ota_error *err)
 {
+	bool waits;
+
 	if (!check_connected(mqtt, err))
 		return false;
 	/* protocols.md, section 1.1: some platforms hang up on those. */
 	if (size == 0)
 		return ota_fail(err, OTA_ERROR_INTERNAL,
 				"publish to %s: nothing to say", topic);
+	waits = awaits_answer(mqtt);
 	if (!link_publish(mqtt->link, topic, payload, size, qos, ret_id, err))
 		return ota_wrap(err, "publish to %s", topic);
+	if (!waits)
+		note_answer(mqtt);
 	return true;
 }

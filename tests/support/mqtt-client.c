@@ -17,6 +17,7 @@
 
 const struct mqtt_timing mqtt_client_quick = {
 	.deadline_ms = 3000,
+	.answer_ms = 60000,
 	.backoff_min_ms = 100,
 	.backoff_max_ms = 60000,
 	.settled_ms = 30000,

@@ -44,11 +44,15 @@ class Budget:
         time.sleep(max(0, self.free_at - time.monotonic()))
 
 
+CONNACK_BYTES = 4
+
+
 class Link:
     """A TCP link from a port of its own to one of 127.0.0.1.
 
     `mode`: "open" passes everything on, "mute" accepts and never answers,
-    "closed" hangs up at once. What was connected before stays as it was until
+    "deaf" lets through that a broker accepts, and no other answer, "closed"
+    hangs up at once. What was connected before stays as it was until
     cut().
     """
 
@@ -99,7 +103,8 @@ class Link:
         self._keep(client, server)
         threading.Thread(target=self._pump, args=(client, server, None),
                          daemon=True).start()
-        self._pump(server, client, self.inject)
+        self._pump(server, client, self.inject,
+                   CONNACK_BYTES if mode == "deaf" else None)
         self._forget(client, server)
 
     def _read(self, source):
@@ -108,12 +113,14 @@ class Link:
         except OSError:
             return b""
 
-    def _pump(self, source, sink, inject):
+    def _pump(self, source, sink, inject, passes=None):
         seen = b""
         while True:
             data = self._read(source)
             if not data:
                 break
+            if passes is not None:
+                data, passes = data[:passes], passes - len(data[:passes])
             if self.budget:
                 self.budget.spend(len(data))
             try:

@@ -103,6 +103,25 @@ def test_a_broker_that_never_answers_stops_no_update(world):
     check_morning(otad, path=path, either=(data,))
 
 
+def test_a_broker_that_acknowledges_nothing(world):
+    """With nothing else to tell it by: the next ping is far away."""
+    broker = world.start_broker(lasting=True)
+    web = world.start_fault_server()
+    link = world.own(nights.Link(broker.port, mode="deaf"))
+    otad, path = gateway(world, link, mqtt="KeepAlive=1h\n")
+    otad.start()
+    data = os.urandom(100_000)
+    mark = broker.mark()
+    otad.ctl("update", "default", "--url", web.put("fw", data), "--version",
+             "1.0.1", "--sha256", lab.sha256(data), "--size", str(len(data)))
+    lab.wait_until("the end", lambda: ends_in_log(otad, "1.0.1"))
+    otad.wait_log(r"no acknowledgement within 60 s", LATER_S)
+    link.mode = "open"
+    done = broker.wait("the end", is_end("1.0.1"), mark, LATER_S)
+    expect_equal(body(done)["state"], "completed", "the end")
+    check_morning(otad, path=path, either=(data,))
+
+
 def test_a_broker_that_falls_silent_in_a_trial(world):
     broker = world.start_broker(lasting=True)
     web = world.start_fault_server()

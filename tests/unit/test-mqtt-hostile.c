@@ -127,6 +127,39 @@ static void a_connection_that_falls_silent_is_given_up(void **state)
 	assert_non_null(strstr(fx->client.why.text, "keepalive"));
 }
 
+static void what_nobody_acknowledges_is_given_up(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_timing timing = mqtt_client_quick;
+
+	SAYS(&fx->server, CONNACK);
+	fx->client.topic = "t/down";
+	timing.answer_ms = 200;
+	mqtt_set_timing(fx->client.mqtt, &timing);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.disconnected, 2);
+
+	assert_int_equal(fx->client.connected, 2);
+	assert_int_equal(fx->client.why.kind, OTA_ERROR_TIMEOUT);
+	assert_non_null(strstr(fx->client.why.text, "no acknowledgement"));
+}
+
+static void who_has_nothing_to_say_is_not_given_up(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_timing timing = mqtt_client_quick;
+
+	SAYS(&fx->server, CONNACK);
+	timing.answer_ms = 50;
+	mqtt_set_timing(fx->client.mqtt, &timing);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.connected, 1);
+	for (int i = 0; i < 4; i++)
+		assert_true(loop_run_once(fx->loop, timing.answer_ms, NULL));
+
+	assert_int_equal(fx->client.disconnected, 0);
+}
+
 static void garbage_disconnects_and_waits_ever_longer(void **state)
 {
 	struct fixture *fx = *state;
@@ -491,6 +524,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_connection_that_falls_silent_is_given_up,
 			set_up_impatient, tear_down),
+		T(what_nobody_acknowledges_is_given_up),
+		T(who_has_nothing_to_say_is_not_given_up),
 		T(garbage_disconnects_and_waits_ever_longer),
 		T(a_hang_up_waits_ever_longer),
 		T(accepting_and_dropping_waits_ever_longer),
