@@ -175,6 +175,8 @@ static struct outbox_entry *parse_entry(const char *text, size_t size,
 	entry = outbox_entry_new(&message, number, err);
 	if (entry)
 		entry->on_disk = true;
+	else if (err->sys_errno != ENOMEM)
+		ota_rekind(err, OTA_ERROR_PROTOCOL);
 	return entry;
 }
 
@@ -188,9 +190,14 @@ static struct outbox_entry *read_entry(const char *path, uint64_t number,
 	return text ? parse_entry(text, size, number, err) : NULL;
 }
 
-static bool out_of_memory(const struct ota_error *err)
+/* What another start may well read is not given up: it may be the only word of
+ * how a job ended. */
+static bool is_damaged(const struct ota_error *err)
 {
-	return err->sys_errno == ENOMEM;
+	return err->kind == OTA_ERROR_PROTOCOL ||
+	       err->kind == OTA_ERROR_NOT_FOUND || /* a link to nothing */
+	       err->sys_errno == EIO || err->sys_errno == EBADMSG ||
+	       err->sys_errno == EUCLEAN;
 }
 
 /* In no order, as folders are. */
@@ -238,7 +245,7 @@ static bool load_one(const char *dir, uint64_t number,
 	entry = read_entry(path, number, err);
 	if (entry)
 		return keep_found(found, entry, err);
-	if (out_of_memory(err))
+	if (!is_damaged(err))
 		return false;
 	/* Kept for people to look at; if even that fails, left where it is. */
 	(void)rename(path, aside);

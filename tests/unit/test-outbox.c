@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -666,6 +667,32 @@ static void what_could_never_be_sent_is_not_taken(void **state)
 	assert_int_equal(outbox_pending(fx->outbox), 0);
 }
 
+/* Nothing is wrong with the file; with too few descriptors it cannot be opened. */
+static void what_cannot_be_read_now_is_kept(void **state)
+{
+	struct fixture *fx = *state;
+	struct ota_error err = OTA_ERROR_INIT;
+	struct rlimit before, few;
+	unsigned bad = 0;
+	int free_fd;
+
+	add(fx, OUTBOX_RESULT, "end");
+	fx->outbox = outbox_free(fx->outbox);
+	free_fd = dup(STDIN_FILENO);
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = (rlim_t)free_fd + 1; /* the folder's */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_null(outbox_new(fx->dir, send_it, &fx->sender, &bad, &err));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(err.sys_errno, EMFILE);
+	assert_int_equal(start(fx), 0);
+	outbox_open(fx->outbox);
+	assert_int_equal(fx->sender.count, 1);
+	assert_string_equal(fx->sender.sent[0], "end");
+}
+
 static void hostile_files_are_set_aside(void **state)
 {
 	static const struct {
@@ -852,6 +879,7 @@ int main(void)
 		T(what_is_refused_now_is_sent_later),
 		T(a_result_that_cannot_be_written_is_not_taken),
 		T(what_could_never_be_sent_is_not_taken),
+		T(what_cannot_be_read_now_is_kept),
 		T(hostile_files_are_set_aside),
 		T(what_a_power_cut_left_half_written_is_cleared),
 		T(other_names_are_left_alone),
