@@ -143,7 +143,7 @@ static int open_regular(const char *path, int flags, struct stat *st,
 		ota_fail_errno(err, error, "open %s", path);
 		if (error == ENOENT || error == ENOTDIR)
 			ota_rekind(err, OTA_ERROR_NOT_FOUND);
-		else if (error == ELOOP)
+		else if (error == ELOOP || error == ENXIO) /* a socket */
 			ota_rekind(err, OTA_ERROR_PROTOCOL);
 		return -1;
 	}

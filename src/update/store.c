@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "otad/base/file.h"
 #include "otad/base/json.h"
@@ -17,6 +18,37 @@ static const char *const folders[] = {
 	STORE_JOBS, STORE_DOWNLOAD, STORE_DEVICES, STORE_OUTBOX, STORE_MODULES,
 };
 
+/* Sets aside what stands in the place of a folder or of the lock. Not a link:
+ * what it leads to may only not be mounted yet. */
+static bool clear_place(const char *path, mode_t wanted)
+{
+	struct stat st;
+	struct ota_error why;
+
+	if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode) ||
+	    (st.st_mode & S_IFMT) == wanted)
+		return false;
+	ota_fail(&why, OTA_ERROR_PROTOCOL, "%s is no %s", path,
+		 wanted == S_IFDIR ? "folder" : "regular file");
+	store_set_aside(path, &why);
+	return true;
+}
+
+static bool make_folder(const char *path, struct ota_error *err)
+{
+	return file_make_dirs(path, STATE_DIR_MODE, err) ||
+	       (clear_place(path, S_IFDIR) &&
+		file_make_dirs(path, STATE_DIR_MODE, err));
+}
+
+static int take_lock(const char *path, struct ota_error *err)
+{
+	int fd = file_lock(path, err);
+
+	return fd < 0 && clear_place(path, S_IFREG) ? file_lock(path, err) :
+						      fd;
+}
+
 bool store_open(struct store *store, const char *dir, struct ota_error *err)
 {
 	store->lock_fd = -1;
@@ -28,7 +60,7 @@ bool store_open(struct store *store, const char *dir, struct ota_error *err)
 
 		if (asprintf(&path, "%s/%s", dir, folders[i]) < 0)
 			return ota_fail_memory(err, "opening the state directory");
-		if (!file_make_dirs(path, STATE_DIR_MODE, err))
+		if (!make_folder(path, err))
 			return ota_wrap(err, "state directory %s", dir);
 	}
 
@@ -36,7 +68,7 @@ bool store_open(struct store *store, const char *dir, struct ota_error *err)
 
 	if (asprintf(&lock, "%s/lock", dir) < 0)
 		return ota_fail_memory(err, "locking the state directory");
-	store->lock_fd = file_lock(lock, err);
+	store->lock_fd = take_lock(lock, err);
 	if (store->lock_fd < 0) {
 		if (err && err->kind == OTA_ERROR_BUSY)
 			return ota_fail(err, OTA_ERROR_BUSY,
@@ -139,8 +171,15 @@ static bool has_suffix(const char *name, const char *suffix)
 static bool visit(const char *path, store_document_fn fn, void *user_data,
 		  struct ota_error *err)
 {
-	if (has_suffix(path, ".tmp"))
-		return file_remove(path, err);
+	if (has_suffix(path, ".tmp")) {
+		if (file_remove(path, err))
+			return true;
+		/* A folder is nothing that we left there. */
+		if (err->sys_errno != EISDIR)
+			return false;
+		ota_error_clear(err);
+		return true;
+	}
 	if (!has_suffix(path, ".json"))
 		return true;
 
@@ -150,7 +189,9 @@ static bool visit(const char *path, store_document_fn fn, void *user_data,
 
 	if (!document || !fn(user_data, path, document, &why)) {
 		/* Ours to fix, not the file's fault: try again next time. */
-		if (why.kind != OTA_ERROR_PROTOCOL && !store_is_damage(&why)) {
+		if (why.kind != OTA_ERROR_PROTOCOL &&
+		    why.kind != OTA_ERROR_NOT_FOUND && /* a link to nothing */
+		    !store_is_damage(&why)) {
 			*err = why;
 			return false;
 		}

@@ -119,7 +119,8 @@ void wave_load(struct waves *waves, const struct store *store)
 	struct ota_error err;
 
 	json = path ? store_read(path, &err) : NULL;
-	if (path && !json && err.kind != OTA_ERROR_NOT_FOUND)
+	if (path && !json &&
+	    (err.kind == OTA_ERROR_PROTOCOL || store_is_damage(&err)))
 		store_set_aside(path, &err);
 	list = json_get(json, "waves");
 	if (!json_object_is_type(list, json_type_array))

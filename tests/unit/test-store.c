@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -521,6 +524,60 @@ static bool count_documents(void *user_data, const char *path,
 	return true;
 }
 
+static bool count_document(void *user_data, const char *path,
+			   struct json_object *document, struct ota_error *err)
+{
+	++*(unsigned *)user_data;
+	return true;
+}
+
+static void odd_things_among_jobs_are_set_aside(void **state)
+{
+	struct fixture *fx = *state;
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	char path[128];
+	unsigned count = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s/jobs/a.json",
+		 fx->dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/jobs/b.json", fx->dir);
+	assert_int_equal(symlink("/nonexistent/file", path), 0);
+	snprintf(path, sizeof(path), "%s/jobs/c.json.tmp", fx->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	if (!store_each(&fx->store, STORE_JOBS, count_document, &count,
+			&fx->err))
+		fail_msg("%s", fx->err.text);
+	assert_int_equal(count, 0);
+	snprintf(path, sizeof(path), "%s/jobs/a.json.bad", fx->dir);
+	assert_int_equal(access(path, F_OK), 0);
+	snprintf(path, sizeof(path), "%s/jobs/b.json.bad", fx->dir);
+	assert_int_equal(faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW),
+			 0);
+}
+
+static void what_stands_in_its_way_is_set_aside(void **state)
+{
+	struct fixture *fx = *state;
+	char path[128];
+
+	store_close(&fx->store);
+	snprintf(path, sizeof(path), "%s/lock", fx->dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/jobs", fx->dir);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	if (!store_open(&fx->store, fx->dir, &fx->err))
+		fail_msg("%s", fx->err.text);
+	snprintf(path, sizeof(path), "%s/jobs.bad", fx->dir);
+	assert_int_equal(access(path, F_OK), 0);
+	snprintf(path, sizeof(path), "%s/lock.bad", fx->dir);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void leftovers_are_tidied_and_damage_set_aside(void **state)
 {
 	static const char *const files[] = { "a.json", "b.json", "c.json.tmp" };
@@ -624,6 +681,8 @@ int main(void)
 		TEST(a_record_of_nonsense_is_an_empty_one),
 		TEST(a_second_otad_is_refused),
 		TEST(names_do_not_leave_their_folder),
+		TEST(odd_things_among_jobs_are_set_aside),
+		TEST(what_stands_in_its_way_is_set_aside),
 		TEST(leftovers_are_tidied_and_damage_set_aside),
 		TEST(mains_power_passes_and_the_fullest_battery_counts),
 	};
