@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "otad/base/file.h"
+#include "otad/base/version.h"
 #include "otad/install/trial.h"
 
 #include "command.h"
@@ -168,8 +169,26 @@ static void confirm_now(struct installation *in)
 								      &err);
 }
 
+/* Else the cloud would offer it again and again. */
+static bool is_offered_version(const struct installation *in,
+			       struct ota_error *err)
+{
+	const char *version = in->env->self.version;
+
+	return version_compare(version, in->version) == 0 ||
+	       ota_fail(err, OTA_ERROR_HEALTH_CHECK_FAILED,
+			"the new otad is version %s, not %s as offered",
+			version, in->version);
+}
+
 static void confirm(struct installation *in)
 {
+	struct ota_error err;
+
+	if (!is_offered_version(in, &err)) {
+		installation_end(in, &err);
+		return;
+	}
 	in->awaits_online = true;
 	snprintf(in->trouble, sizeof(in->trouble),
 		 "the new version is not connected to its cloud");
@@ -270,13 +289,17 @@ static void restored(struct installation *in, const struct ota_error *err)
 static void roll_back(struct installation *in)
 {
 	struct ota_error err;
+	bool ended;
 
 	if (!target_look(in, &err)) {
 		installation_end(in, &err);
 		return;
 	}
-	in->must_leave = runs_new(in);
-	if (!is_ended(in))
+	ended = is_ended(in);
+	/* What is in place after the end is the old version, whatever has become
+	 * of its backup. */
+	in->must_leave = runs_new(in) && !(ended && runs(in->target.path));
+	if (!ended)
 		target_restore(in, restored);
 	else if (in->must_leave)
 		reexec(in); /* ended already, but the execv(2) failed */

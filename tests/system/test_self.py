@@ -190,6 +190,19 @@ def test_a_version_that_never_reaches_the_broker_goes_back_itself(world):
                  "the file in place")
 
 
+def test_another_version_than_offered_goes_back(world):
+    """Else the cloud, which hears of 1.0.2, would offer 1.0.1 for ever."""
+    broker, web, otad = gateway(world)
+    mark = offer(broker, web, "1.0.1", version(world, "1.0.2"))
+    failed = broker.wait("failed", lab.is_hanqi_state("failed", "1.0.1"), mark)
+    told = failed.payload["data"]
+    expect_equal((told["errorCode"], told["currentVersion"]),
+                 ("HEALTH_CHECK_FAILED", "1.0.0"), "the end")
+    expect("1.0.2, not 1.0.1" in told["errorMessage"], failed.text)
+    expect_equal(otad.target.read_bytes(), otad.binary.read_bytes(),
+                 "the file in place")
+
+
 def test_a_version_that_cannot_be_executed_leaves_otad_as_it_was(world):
     """Signals and children too: it reloads, and runs commands."""
     path = world.folder / "file"
