@@ -140,9 +140,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *user_data)
 {
 	struct transfer *transfer = user_data;
 
-	if (transfer->head_over)
-		return size; /* a trailer of a chunked body */
-	transfer->last_byte_ms = loop_now_ms(transfer->loop);
+	/* Trailers of a chunked body count, too: curl keeps them in memory. */
 	transfer->header_bytes += size;
 	if (transfer->header_bytes > MAX_HEADER_BYTES) {
 		outcome_final(&transfer->result, OTA_ERROR_HTTP,
@@ -151,6 +149,9 @@ static size_t on_header(char *line, size_t one, size_t size, void *user_data)
 		decide(transfer);
 		return 0;
 	}
+	if (transfer->head_over)
+		return size;
+	transfer->last_byte_ms = loop_now_ms(transfer->loop);
 	if (size >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
 		response_reset(&transfer->response);
 	else if (!is_blank(line, size))

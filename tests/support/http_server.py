@@ -49,6 +49,7 @@ A FAULT is an object; its members combine where that makes sense:
     extra: N          send N bytes more than the range or file has
     headers: {..}     more headers
     header_bytes: N   one more header of so many bytes
+    trailer_bytes: N  after a chunked body, so many bytes of trailers
     interim: CODE     an answer of that status before the real one
 
 Standard library only.
@@ -316,7 +317,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "cut_after" in fault:
             self.hang_up()
         if chunked:
-            self.wfile.write(b"0\r\n\r\n")
+            line = b"X-Padding: " + b"x" * 987 + b"\r\n"
+            lines = fault.get("trailer_bytes", 0) // len(line)
+            self.wfile.write(b"0\r\n" + line * lines + b"\r\n")
 
     def stall(self):
         """Until the client closes; what it may send meanwhile is dropped."""

@@ -89,6 +89,7 @@ GOOD = {
     "promises-more-than-it-sends": ok({"cut_after": 299_999},
                                       ranges=["", "bytes=299999-"]),
     "interim-answer": ok({"interim": 103}, requests=1),
+    "trailers": ok({"length": "chunked", "trailer_bytes": 5_000}, requests=1),
     "long-headers": ok({"header_bytes": 30_000}, requests=1),
     "gzip-by-name-alone": ok({"encoding": "gzip"}, requests=1),
     "identity-encoding": ok({"encoding": "identity"}, requests=1),
@@ -132,6 +133,8 @@ BAD = {
     "headers-without-end": bad("http-error", {"header_bytes": 60_000,
                                               "headers": {
                                                   "X-More": "x" * 60_000}}),
+    "trailers-without-end": bad("http-error", {"length": "chunked",
+                                               "trailer_bytes": 100_000}),
     "other-content": bad("digest-mismatch", OTHER),
     "other-content-under-one-etag": bad(
         "digest-mismatch", {**CUT, **OTHER, "etag": '"same"'},

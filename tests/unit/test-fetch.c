@@ -538,6 +538,15 @@ static void endless_headers_are_refused(void **state)
 	fetch_expect_failure(fx, SIZE, OTA_ERROR_HTTP);
 }
 
+static void endless_trailers_are_refused(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fetch_serve(fx, SIZE, 31);
+	fetch_script(fx, "[{\"length\":\"chunked\",\"trailer_bytes\":80000}]");
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_HTTP);
+}
+
 static void no_byte_is_shown_twice_when_the_observer_fails(void **state)
 {
 	struct fetch_fixture *fx = *state;
@@ -721,6 +730,7 @@ int main(void)
 		TEST(a_server_that_lacks_the_end_is_a_size_mismatch),
 		TEST(the_largest_size_is_enforced_while_receiving),
 		TEST(endless_headers_are_refused),
+		TEST(endless_trailers_are_refused),
 		TEST(no_byte_is_shown_twice_when_the_observer_fails),
 		TEST(speed_is_limited),
 		TEST(our_own_pace_is_not_the_servers),
