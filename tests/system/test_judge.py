@@ -104,10 +104,13 @@ def test_versions_that_delete_what_they_need(world):
         'rm -f "$STATE_DIRECTORY/bin/otad"; exit 1',
         'rm -rf "$STATE_DIRECTORY/bin"; exit 1',
         'echo x >"$STATE_DIRECTORY/bin/.otad.back"; exit 1',
-        'rm "$STATE_DIRECTORY/bin/.otad.back"; '
-        'mkdir -p "$STATE_DIRECTORY/bin/.otad.back/x"; exit 1',
         'truncate -s 4T "$STATE_DIRECTORY/bin/otad.old"; exit 1',
         'printf x | dd of="$STATE_DIRECTORY/bin/otad.old" bs=1 seek=2000 conv=notrunc; exit 1'])
+
+
+def test_a_first_version_whose_backup_cannot_be_linked(world):
+    """As on a file system without hard links: moved back, it is gone."""
+    Trial(world).play(['mkdir -p "$STATE_DIRECTORY/bin/.otad.back/x"; exit 1'])
 
 
 def test_versions_that_spoil_the_marker(world):
