@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "otad/base/file.h"
-#include "otad/base/version.h"
 #include "otad/install/trial.h"
 
 #include "command.h"
@@ -169,26 +168,8 @@ static void confirm_now(struct installation *in)
 								      &err);
 }
 
-/* Else the cloud would offer it again and again. */
-static bool is_offered_version(const struct installation *in,
-			       struct ota_error *err)
-{
-	const char *version = in->env->self.version;
-
-	return version_compare(version, in->version) == 0 ||
-	       ota_fail(err, OTA_ERROR_HEALTH_CHECK_FAILED,
-			"the new otad is version %s, not %s as offered",
-			version, in->version);
-}
-
 static void confirm(struct installation *in)
 {
-	struct ota_error err;
-
-	if (!is_offered_version(in, &err)) {
-		installation_end(in, &err);
-		return;
-	}
 	in->awaits_online = true;
 	snprintf(in->trouble, sizeof(in->trouble),
 		 "the new version is not connected to its cloud");

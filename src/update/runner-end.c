@@ -7,6 +7,7 @@
 #include "otad/base/file.h"
 #include "otad/base/log.h"
 #include "otad/base/loop.h"
+#include "otad/base/version.h"
 #include "otad/fetch/fetch.h"
 
 #include "artifact.h"
@@ -196,6 +197,20 @@ static bool goes_on_without(struct job *job, const struct ota_error *err)
 	return false;
 }
 
+/* A cloud that goes by the version it hears offers it again: see
+ * module_record_refuses(). */
+static void warn_of_another_version(const struct job *job)
+{
+	const char *version = running_after(job);
+	struct log_context context = job_log_context(job);
+
+	if (job->state == JOB_STATE_SUCCEEDED &&
+	    version_compare(version, job->offer->version) != 0)
+		log_warning(&context,
+			    "%s runs as version %s, not %s as offered; build it with the version that is offered",
+			    job->offer->module, version, job->offer->version);
+}
+
 static void ended(struct job *job)
 {
 	struct updater *updater = job->updater;
@@ -204,6 +219,8 @@ static void ended(struct job *job)
 	struct ota_error err = OTA_ERROR_INIT;
 	enum offer_outcome outcome;
 
+	if (installer_restarts_self(job->settings->type))
+		warn_of_another_version(job);
 	if (installer_restarts_self(job->settings->type) && updater->trial) {
 		updater->trial = false;
 		if (updater->session)
