@@ -65,7 +65,7 @@ static struct json_object *next_parameters(const struct ctl *ctl,
 	struct ctl_reply reply;
 	struct json_object *parameters = NULL;
 
-	if (!ctl_client_receive(client, ctl->patience_ms, &reply, err))
+	if (!ctl_client_receive_part(client, ctl->patience_ms, &reply, err))
 		return NULL;
 	if (ctl_reply_check(&reply, err)) {
 		parameters = reply.parameters ? json_object_get(reply.parameters) :

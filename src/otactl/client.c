@@ -16,12 +16,15 @@
 /* A reply of otad's is 256 KiB at most; another service gets no more. */
 #define MAX_REPLY_BYTES (1024 * 1024)
 #define READ_BYTES (64 * 1024)
+/* The modules of ten thousand devices are a tenth of it. */
+#define MAX_LIST_BYTES (64 * 1024 * 1024)
 
 struct ctl_client {
 	int fd;
 	char *data;
 	size_t size;
 	size_t capacity;
+	uint64_t received_bytes;
 };
 
 void ctl_reply_done(struct ctl_reply *reply)
@@ -144,6 +147,7 @@ bool ctl_client_read(struct ctl_client *client, struct ota_error *err)
 		   MSG_DONTWAIT);
 	if (got > 0) {
 		client->size += (size_t)got;
+		client->received_bytes += (size_t)got;
 		return true;
 	}
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -167,6 +171,12 @@ static bool parse_reply(const char *text, size_t size, struct ctl_reply *ret,
 	}
 	reply.error = json_get_string(reply.message, "error");
 	reply.parameters = json_get(reply.message, "parameters");
+	if (reply.parameters &&
+	    !json_object_is_type(reply.parameters, json_type_object)) {
+		ctl_reply_done(&reply);
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"the answer makes no sense: its parameters are no object");
+	}
 	reply.continues = json_get_bool(reply.message, "continues", false);
 	*ret = reply;
 	return true;
@@ -217,6 +227,15 @@ bool ctl_client_receive(struct ctl_client *client, int timeout_ms,
 		if (ready > 0 && !ctl_client_read(client, err))
 			return false;
 	}
+}
+
+bool ctl_client_receive_part(struct ctl_client *client, int timeout_ms,
+			     struct ctl_reply *ret_reply, struct ota_error *err)
+{
+	if (client->received_bytes > MAX_LIST_BYTES)
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"the list is longer than otad's ever are");
+	return ctl_client_receive(client, timeout_ms, ret_reply, err);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -46,6 +46,10 @@ bool ctl_client_send(struct ctl_client *client, const char *method,
 bool ctl_client_receive(struct ctl_client *client, int timeout_ms,
 			struct ctl_reply *ret_reply, struct ota_error *err)
 	OTA_MUST_CHECK;
+/* The same of a reply that is part of a list, which has an end: 64 MiB. */
+bool ctl_client_receive_part(struct ctl_client *client, int timeout_ms,
+			     struct ctl_reply *ret_reply, struct ota_error *err)
+	OTA_MUST_CHECK;
 /* A reply that is here already; `*ret_found` false: none. */
 bool ctl_client_next(struct ctl_client *client, bool *ret_found,
 		     struct ctl_reply *ret_reply, struct ota_error *err)

@@ -32,9 +32,12 @@ static char *join_names(struct json_object *names)
 		return NULL;
 	for (size_t i = 0; json_object_is_type(names, json_type_array) &&
 			   i < json_object_array_length(names);
-	     i++)
-		fprintf(out, "%s%s", i ? ", " : "",
-			json_object_get_string(json_object_array_get_idx(names, i)));
+	     i++) {
+		const char *name =
+			json_object_get_string(json_object_array_get_idx(names, i));
+
+		fprintf(out, "%s%s", i ? ", " : "", name ? name : "");
+	}
 	if (fclose(out) != 0) {
 		free(joined);
 		return NULL;

@@ -132,9 +132,11 @@ static void offer_word(const struct completion *c, const char *word,
 		       const char *description)
 {
 	OTA_CLEANUP(freep) char *clean = ctl_clean(word);
+	OTA_CLEANUP(freep) char *clean_description = ctl_clean(description);
 
-	if (clean && strncmp(clean, c->prefix, strlen(c->prefix)) == 0)
-		printf("%s%s\t%s\n", c->before, clean, description);
+	if (clean && clean_description &&
+	    strncmp(clean, c->prefix, strlen(c->prefix)) == 0)
+		printf("%s%s\t%s\n", c->before, clean, clean_description);
 }
 
 static void offer_commands(const struct completion *c)
@@ -191,6 +193,8 @@ static void offer_modules_of(const struct completion *c,
 			json_object_get_string(json_object_array_get_idx(names, i));
 		OTA_CLEANUP(freep) char *word = NULL;
 
+		if (!module)
+			continue;
 		if (asprintf(&word, "%s%s%s", behind && !only ? name : "",
 			     behind && !only ? "/" : "", module) < 0) {
 			word = NULL;

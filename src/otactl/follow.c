@@ -145,7 +145,8 @@ static bool read_list(struct ctl_follow *f, struct ctl_client *client,
 		struct json_object *job;
 		bool ok;
 
-		if (!ctl_client_receive(client, f->ctl->patience_ms, &reply, err))
+		if (!ctl_client_receive_part(client, f->ctl->patience_ms, &reply,
+					     err))
 			return false;
 		job = json_get(reply.parameters, "job");
 		ok = ctl_reply_check(&reply, err) && (!job || on_job(f, job, err));
@@ -255,12 +256,14 @@ static bool settle_one(struct ctl_follow *f, const struct ctl_ended *ended,
 		       const char *id, struct ota_error *err)
 {
 	OTA_CLEANUP(json_freep) struct json_object *job = ctl_ended_find(ended, id);
+	bool ok = !job || take(f, job, err);
 
+	/* It may not be wanted any more: another version under the same id. */
+	json_object_object_del(f->unseen, id);
 	if (job)
-		return take(f, job, err);
+		return ok;
 	ctl_view_clear(&f->view);
 	ctl_complain("otad is back, and knows nothing of job %s any more", id);
-	json_object_object_del(f->unseen, id);
 	f->any_failed = true;
 	if (waits_for_one(f))
 		finish(f, CTL_FAILED);
@@ -414,11 +417,13 @@ static int wait_ms(const struct ctl_follow *f)
 	int64_t now_ms = ctl_monotonic_ms();
 	int64_t wait = INT64_MAX;
 
+	bool may_give_up = f->client && f->until_idle && !f->any_seen;
+
 	if (!f->client)
 		wait = RETRY_MS;
 	if (f->dirty && f->drawn_ms + DRAW_MS - now_ms < wait)
 		wait = f->drawn_ms + DRAW_MS - now_ms;
-	if (f->until_idle && !f->any_seen && f->patient_until_ms - now_ms < wait)
+	if (may_give_up && f->patient_until_ms - now_ms < wait)
 		wait = f->patient_until_ms - now_ms;
 	return wait == INT64_MAX ? -1 : wait < 0 ? 0 : (int)wait;
 }

@@ -7,33 +7,28 @@
 #include <time.h>
 #include <wchar.h>
 
+#include "otad/base/utf8.h"
+
 #define MS_PER_S 1000
 #define MS_PER_MIN (60 * MS_PER_S)
 #define MS_PER_H (60 * MS_PER_MIN)
 #define MS_PER_D (24 * MS_PER_H)
 
+#define UTF8_MAX_BYTES 4
 #define MALFORMED UINT32_MAX
 
 /* One character; MALFORMED takes one byte. Returns the bytes it takes. */
 static size_t decode(const char *text, uint32_t *ret_code)
 {
 	const unsigned char *at = (const unsigned char *)text;
-	size_t length = *at < 0x80 ? 1 :
-			*at >= 0xf0 && *at < 0xf8 ? 4 :
-			*at >= 0xe0 && *at < 0xf0 ? 3 :
-			*at >= 0xc2 && *at < 0xe0 ? 2 : 0;
-	uint32_t code;
+	size_t length = utf8_length(at, at + strnlen(text, UTF8_MAX_BYTES));
 
 	*ret_code = MALFORMED;
 	if (length == 0)
 		return 1;
-	code = length == 1 ? *at : *at & (0x7fu >> length);
-	for (size_t i = 1; i < length; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 1;
-		code = code << 6 | (at[i] & 0x3fu);
-	}
-	*ret_code = code;
+	*ret_code = length == 1 ? *at : *at & (0x7fu >> length);
+	for (size_t i = 1; i < length; i++)
+		*ret_code = *ret_code << 6 | (at[i] & 0x3fu);
 	return length;
 }
 
@@ -236,19 +231,21 @@ const char *ctl_format_ago(int64_t wall_ms, int64_t now_ms, char *buffer)
 {
 	char duration[CTL_SHORT_TEXT];
 	char time_text[CTL_SHORT_TEXT];
+	int64_t ago_ms;
 
 	/* A clock that was set in between makes no sense of a difference. */
-	if (wall_ms == 0 || wall_ms > now_ms || now_ms - wall_ms >= MS_PER_D) {
+	if (wall_ms == 0 || __builtin_sub_overflow(now_ms, wall_ms, &ago_ms) ||
+	    ago_ms < 0 || ago_ms >= MS_PER_D) {
 		snprintf(buffer, CTL_SHORT_TEXT, "%s%s", wall_ms ? "on " : "",
 			 ctl_format_time(wall_ms, time_text));
 		return buffer;
 	}
-	if (now_ms - wall_ms < MS_PER_S) {
+	if (ago_ms < MS_PER_S) {
 		snprintf(buffer, CTL_SHORT_TEXT, "just now");
 		return buffer;
 	}
 	snprintf(buffer, CTL_SHORT_TEXT, "%.*s ago", 20,
-		 ctl_format_duration(now_ms - wall_ms, duration));
+		 ctl_format_duration(ago_ms, duration));
 	return buffer;
 }
 

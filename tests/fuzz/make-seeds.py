@@ -98,6 +98,123 @@ def control():
         seed("control", name, data)
 
 
+def otactl():
+    """Replies as otad gives them, to each command in each form."""
+    job = {
+        "id": "0123456789abcdef", "device": "self", "module": "app",
+        "version": "1.0.2", "old_version": "1.0.1", "state": "downloading",
+        "progress_percent": 42, "download_percent": 50, "received_bytes": 500000,
+        "total_bytes": 1000000, "bytes_per_second": 4096,
+        "changed_ms": 1795247000000,
+    }
+    failed = dict(job, id="1123456789abcdef", state="failed", error="network",
+                  message="connect to h: Connection refused", device="meter-1",
+                  module="mcu")
+    installing = dict(job, state="installing", install_percent=30)
+    waiting = dict(job, state="available", waiting="outside of Window=")
+    done = dict(job, state="succeeded", progress_percent=100)
+    entry = {
+        "job": job["id"], "device": "self", "module": "app", "version": "1.0.2",
+        "old_version": "1.0.1", "state": "rolled-back",
+        "error": "health-check-failed", "message": "it was not well",
+        "started_ms": 1795246000000, "ended_ms": 1795247000000, "bytes": 1000,
+    }
+    module = {"device": "self", "module": "app", "type": "binary",
+              "version": "1.0.1", "previous": "1.0.0"}
+    behind = {"device": "meter-1", "module": "mcu", "type": "exec",
+              "class": "meter", "version": "2.0"}
+    status = {
+        "version": "1.0.0", "platform": "iotgo", "connected": True,
+        "connection_changed_ms": 1795240000000, "automatic": True, "held": True,
+        "hold_reason": "harvest", "hold_until_ms": 1795250000000, "devices": 2,
+        "modules": 2, "jobs": 1, "reports_waiting": 3, "trial": True,
+    }
+    devices = [{"name": "self", "registered": False, "modules": ["default", "app"]},
+               {"name": "meter-1", "class": "meter", "registered": True,
+                "modules": ["mcu"]}]
+    stats = dict.fromkeys((
+        "succeeded", "failed", "rolled_back", "bytes_downloaded", "offers",
+        "rejects", "connects", "disconnects", "uptime_ms", "longest_stall_us",
+        "reports_sent"), 1795240)
+
+    def reply(more=False, **parameters):
+        return json.dumps({"parameters": parameters} |
+                          ({"continues": True} if more else {})).encode() + b"\0"
+
+    def refusal(error, **parameters):
+        return json.dumps({"error": error, "parameters": parameters}).encode() + b"\0"
+
+    def jobs(*all):
+        return b"".join(reply(True, job=one) for one in all)
+
+    END, PAUSE, SILENT = b"\x1e", b"\x1d", b"\x1c"
+    listed = reply(True)
+    modules = reply(True, modules=[dict(module, job=job)]) + reply(
+        modules=[dict(behind, job=failed)])
+    history = reply(history=[entry, dict(entry, state="succeeded", error=None)])
+    update = reply(outcome="started", job=job["id"])
+    queued = reply(outcome="queued", job="2123456789abcdef")
+    refused = refusal("io.otad.Refused", kind="busy", message="it installs")
+    watched = SILENT + jobs(job, failed) + listed + PAUSE + jobs(installing) + PAUSE
+    away = jobs(job) + listed + END
+    all = {
+        "status": (0, reply(**status) + END + modules),
+        "status-many": (0, reply(**dict(status, held=False, automatic=False)) +
+                        END + reply(modules=[module] * 12 + [behind] * 12)),
+        "modules": (1, modules),
+        "history": (2, history),
+        "stats": (3, reply(**stats)),
+        "watch": (4, watched + jobs(done)),
+        "watch-app": (5, watched + refusal("io.otad.TooSlow") + END +
+                      jobs(waiting) + listed),
+        "watch-away": (4, away + END + SILENT + jobs(waiting) + listed + END +
+                       modules + END + history),
+        "check-wait": (6, watched + jobs(done, dict(failed, state="rolled-back")) +
+                       END + reply()),
+        "check-nothing": (6, SILENT + listed + END + reply()),
+        "check": (7, reply()),
+        "update-wait": (8, watched + jobs(done) + END + update),
+        "update-away": (8, away + update + END + SILENT + listed + END + modules +
+                        END + history),
+        "update-gone": (8, away + update + END + SILENT + listed + END +
+                        reply(modules=[]) + END + reply(history=[])),
+        "update-queued": (8, SILENT + jobs(dict(job, version="1.0.1")) + listed +
+                          PAUSE + jobs(done) + END + queued),
+        "update-queued-away": (8, listed + END + queued + END + SILENT + listed +
+                               END + modules + END + history),
+        "update-queued-renamed": (8, away + queued + END + SILENT + listed + END +
+                                  reply(modules=[dict(module, job=dict(
+                                      done, version="1.0.9"))]) + END + history),
+        "update-refused": (9, refused),
+        "install": (10, refusal("org.varlink.service.PermissionDenied")),
+        "cancel": (11, refusal("io.otad.NotFound", message="no job runs")),
+        "rollback": (12, refusal("org.varlink.service.InvalidParameter",
+                                 parameter="module")),
+        "hold": (13, reply()),
+        "release": (14, refusal("io.otad.Other")),
+        "device-list": (15, reply(True, devices=devices[:1]) +
+                        reply(devices=devices[1:])),
+        "device-add": (16, reply()),
+        "device-remove": (17, SILENT),
+        "complete-module": (18, reply(devices=devices)),
+        "complete-device": (19, reply(devices=devices)),
+        "complete-option": (20, reply(devices=devices)),
+        "rubbish": (0, b"[]\0"),
+        "status-no-object": (0, b'{"parameters": []}\0' + END + modules),
+        "modules-long-ago": (1, reply(modules=[dict(module, job=dict(
+            failed, changed_ms=-2**63))])),
+        "device-list-null": (15, reply(devices=[{"name": "x", "modules": [None]}])),
+        "complete-null": (18, reply(devices=[{"name": "x", "modules": [None]}])),
+        "nobody": (4, b""),
+    }
+    plain, bars, narrow, as_json, behind_it = 0, 0x03, 0x21, 0x04, 0x08
+    for name, (command, data) in all.items():
+        seed("otactl", name, bytes([command, plain]) + data)
+        seed("otactl", name + "-bars", bytes([command, bars]) + data)
+        seed("otactl", name + "-narrow", bytes([command, narrow | behind_it]) + data)
+        seed("otactl", name + "-json", bytes([command, as_json]) + data)
+
+
 def state():
     job = {
         "format": 1, "job": "0123456789abcdef", "state": "installing",
@@ -262,6 +379,7 @@ def main():
     clouds()
     configs()
     control()
+    otactl()
     state()
     small_things()
     programs()
