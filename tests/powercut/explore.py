@@ -15,6 +15,8 @@ Exit status: 0, 1 or (not possible on this machine) 77.
 
 import argparse
 import collections
+import contextlib
+import itertools
 import multiprocessing
 import os
 import pathlib
@@ -47,9 +49,10 @@ BY_CHANCE = {"strict": (), "ordered": (4, 5, 6, 7), "torn": (4, 5, 6, 7),
              "stale": (4, 5)}
 ALL = 3
 SUBSETS_MAX = 64
+RECORDINGS = 5  # until one is as long as the others'
 # Of a recovery's cuts: these in turn.
-SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("stale", 1),
-          ("ordered", 5), ("torn", 4), ("subset", 5), ("stale", 6))
+SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("strict", 0),
+          ("ordered", 5), ("torn", 4), ("subset", 5), ("stale", 1))
 
 # Of the cuts behind a sync that is left out.
 LEFT_OUT = (("strict", 0), *((model, seed) for model in ("ordered", "torn")
@@ -109,7 +112,18 @@ class Explorer:
         self.sums = Sums()
 
     def record(self):
-        """The run that goes well, and its operations."""
+        """The run that goes well, and its operations; as those of the others
+        who play it, or their states would all be looked at once more."""
+        first = self.options.folder / f"operations-{self.scenario.name}"
+        for _ in range(RECORDINGS):
+            self.record_once()
+            with contextlib.suppress(FileExistsError):
+                with open(first, "x", encoding="utf-8") as file:
+                    file.write(str(len(self.log)))
+            if first.read_text() in ("", str(len(self.log))):
+                return
+
+    def record_once(self):
         self.place.furnish(self.scenario)
         self.disk.tell("save", FURNISHED)
         before = self.disk.tree()
@@ -209,7 +223,8 @@ class Explorer:
                 _, lost = self.disk.reboot(model, seed, n)
                 where = f"cut after {n}, {model} {seed}"
                 if self.look(told, where, lost, n) and \
-                        self.go_on(told, where, lost, self.scenario.good):
+                        self.go_on(told, where, lost, self.scenario.good) \
+                        and model != "stale":  # recovered, it is as the others
                     self.second_cuts(told, where)
 
     def before(self, tree, told, n):
@@ -262,8 +277,11 @@ class Explorer:
         return bad + self.judge.nothing_again(tree, told, self.place.requests)
 
     def second_cuts(self, first, where):
-        """The recovery that has just run, cut behind each operation."""
+        """The recovery that has just run, cut behind each operation; of those
+        that do the same, one."""
         notes, log = self.disk.notes(), self.disk.log()
+        if not self.seen.is_new(judge.recovery_key(log, first)):
+            return
         self.disk.tell("save", RECOVERED)
         points = [(k, *SECOND[k % len(SECOND)]) for k in range(1, len(log))]
         if self.options.sample:
@@ -446,7 +464,7 @@ def parts_of(names, only, cuts):
 
 
 def tasks_of(options):
-    """Those that wait are spread among the first of those that work."""
+    """One that works, one that waits, in turns."""
     wanted = [s for s in gateway.scenarios(options.build, options.folder)
               if not options.scenario or s.name in options.scenario]
     if options.sample:
@@ -455,9 +473,8 @@ def tasks_of(options):
                     SHARES)
     wait = parts_of([s.name for s in wanted if s.waits], options.only,
                     SHARES_WAITING)
-    step = 0.7 * len(work) / max(len(wait), 1)
-    placed = [*enumerate(work), *((i * step, t) for i, t in enumerate(wait))]
-    return [task for _, task in sorted(placed, key=lambda one: one[0])]
+    return [task for pair in itertools.zip_longest(work, wait)
+            for task in pair if task]
 
 
 def explore(options):
@@ -518,7 +535,7 @@ def arguments():
     parser.add_argument("--sample", type=int, metavar="N",
                         help="N points of each scenario instead of all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=16,
+    parser.add_argument("--jobs", type=int, default=32,
                         help="gateways side by side; they mostly wait")
     parser.add_argument("--scenario", action="append")
     parser.add_argument("--only", action="append",
