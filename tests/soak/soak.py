@@ -15,6 +15,7 @@ not grow. Standard library only.
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -474,7 +475,9 @@ class Gateway:
             self.counts["bytes"] += len(update.data)
             self.counts["wasted"] += max(0, sent - len(update.data))
         if update.target == SELF:
-            self.descriptors.append(self.plain_descriptors())
+            # One that was killed before it was heard starts again just now.
+            with contextlib.suppress(FileNotFoundError):
+                self.descriptors.append(self.plain_descriptors())
 
     # -- what it holds --
 
