@@ -590,6 +590,8 @@ def main():
             if sum(ends.values()) % 1000 == 0:
                 print(f"{sum(ends.values())} tried, "
                       f"{time.monotonic() - began:.0f} s", flush=True)
+            if "crash" in end:
+                print(f"{name_of(case)}: {end}", flush=True)
             if wrong:
                 findings += 1
                 print(f"{name_of(case)}: {wrong}\n  at "
