@@ -416,7 +416,6 @@ static int wait_ms(const struct ctl_follow *f)
 {
 	int64_t now_ms = ctl_monotonic_ms();
 	int64_t wait = INT64_MAX;
-
 	bool may_give_up = f->client && f->until_idle && !f->any_seen;
 
 	if (!f->client)
