@@ -226,11 +226,19 @@ static bool is_same_artifact(const struct offer *a, const struct offer *b)
 	return key && other && strcmp(key, other) == 0;
 }
 
-/* Installed once more: what runs goes by another version, and the cloud offers
- * it again for ever. */
-static bool is_repeated(const struct module_record *record, const struct job *job)
+/* A clock that was ahead for a while must not refuse for years. */
+static bool is_long_ago(int64_t ms, int64_t now_ms)
+{
+	return now_ms < ms || now_ms - ms >= STRIKES_REFUSE_MS;
+}
+
+/* Installed once more within a day: what runs goes by another version, and the
+ * cloud offers it again for ever. Later it may be a device that was exchanged. */
+static bool is_repeated(const struct module_record *record,
+			const struct job *job, int64_t now_ms)
 {
 	return job->state == JOB_STATE_SUCCEEDED && record->installed &&
+	       !is_long_ago(record->updated_ms, now_ms) &&
 	       is_same_artifact(record->installed, job->offer);
 }
 
@@ -265,7 +273,7 @@ static bool replace(char **to, const char *value)
 static bool note_success(struct module_record *record, const struct job *job,
 			 int64_t now_ms)
 {
-	if (!is_repeated(record, job))
+	if (!is_repeated(record, job, now_ms))
 		module_record_forgive(record);
 	record->updated_ms = now_ms;
 	offer_free(record->installed);
@@ -306,7 +314,7 @@ bool module_record_end(struct module_record *record, const struct job *job,
 	/* A job that was recorded as ended before a power cut ends again. */
 	bool is_new = strcmp(record->last_job, job->id) != 0;
 
-	if (is_new && (is_strike(job) || is_repeated(record, job)) &&
+	if (is_new && (is_strike(job) || is_repeated(record, job, now_ms)) &&
 	    !strike(record, job->offer, now_ms))
 		return false;
 	if (is_new)
@@ -334,11 +342,9 @@ bool module_record_refuses(const struct module_record *record,
 {
 	OTA_CLEANUP(freep) char *key = make_strike_key(offer);
 
-	/* A clock that was ahead for a while must not refuse for years. */
 	return key && record->strike_key && record->strikes >= STRIKES_LIMIT &&
 	       strcmp(record->strike_key, key) == 0 &&
-	       now_ms >= record->struck_ms &&
-	       now_ms - record->struck_ms < STRIKES_REFUSE_MS;
+	       !is_long_ago(record->struck_ms, now_ms);
 }
 
 void module_record_forgive(struct module_record *record)

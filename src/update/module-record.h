@@ -18,7 +18,8 @@
 struct job;
 struct store;
 
-/* The same artifact failing, or installed again, so often is refused for so long. */
+/* The same artifact failing, or installed again within so long, so often is refused
+ * for so long. */
 #define STRIKES_LIMIT 3
 #define STRIKES_REFUSE_MS (24 * 3600 * 1000LL)
 

@@ -437,6 +437,22 @@ static void the_third_time_once_more_is_the_last_for_a_day(void **state)
 	module_record_free(record);
 }
 
+static void once_more_after_a_day_is_no_strike(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	fx->job.state = JOB_STATE_SUCCEEDED;
+	for (unsigned i = 0; i <= 2 * STRIKES_LIMIT; i++) {
+		int64_t now_ms = 1000 + i * STRIKES_REFUSE_MS;
+
+		snprintf(fx->job.id, sizeof(fx->job.id), "%016x", i);
+		assert_true(module_record_end(record, &fx->job, now_ms));
+		assert_false(module_record_refuses(record, fx->job.offer, now_ms));
+	}
+	module_record_free(record);
+}
+
 static void one_failure_told_twice_is_one_strike(void **state)
 {
 	struct fixture *fx = *state;
@@ -675,6 +691,7 @@ int main(void)
 		TEST(a_failure_before_the_backup_leaves_the_way_back),
 		TEST(a_broken_link_is_no_strike),
 		TEST(the_third_time_once_more_is_the_last_for_a_day),
+		TEST(once_more_after_a_day_is_no_strike),
 		TEST(one_failure_told_twice_is_one_strike),
 		TEST(a_refusal_for_old_strikes_is_no_new_one),
 		TEST(an_unreadable_record_is_set_aside),
