@@ -18,7 +18,6 @@ import hashlib
 import os
 import pathlib
 import random
-import shlex
 import shutil
 import subprocess
 import sys
@@ -27,7 +26,9 @@ import time
 
 import disk
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import mutation  # pylint: disable=wrong-import-position
+
 MAX_STARTS = 3
 # A count, an end, and what is in place then; one more may go by after a cut.
 STARTS_MAX = MAX_STARTS + 2
@@ -355,25 +356,13 @@ def explore_all(place, options):
     return failures
 
 
-def build_mutant(build, folder, old, new):
-    """The launcher with that mistake."""
-    source = (ROOT / "src/launch/main.c").read_text()
-    if source.count(old) != 1:
-        raise disk.Trouble(f"not once in src/launch/main.c: {old}")
-    (folder / "main.c").write_text(source.replace(old, new))
-    program = folder / "mutant"
-    subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-std=gnu17", "-include",
-                    str(build / "otad-config.h"), "-I", str(ROOT / "src/launch"), "-o",
-                    str(program), str(folder / "main.c"),
-                    str(ROOT / "src/launch/sha256.c")], check=True)
-    return program
-
-
 def check_mutants(place, build, names, options):
     """Those that nobody has noticed."""
     unnoticed = []
     for name in names:
-        place.program = build_mutant(build, place.folder, *MUTANTS[name])
+        mutant = mutation.Mutant(name, "launcher", "src/launch/main.c", *MUTANTS[name])
+        folder = pathlib.Path(tempfile.mkdtemp(dir=place.folder))
+        place.program = mutation.Broken(mutant, build, folder).link("otad-launch")
         for scenario in scenarios(place)[:-1]:
             explorer = Explorer(place, scenario, True, options.seed)
             if not explorer.record() or not explorer.cuts():
