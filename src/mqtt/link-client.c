@@ -85,6 +85,9 @@ static void on_subscribe(struct mosquitto *client, void *user_data, int id,
 	link->packet_ended = true;
 	if (link->orphaned || link->failed)
 		return;
+	/* An answer to nothing ends no wait. */
+	if (!id_list_take(&link->subscribing, id))
+		return;
 	link->handler.subscribed(
 		id, count > 0 && granted[0] <= SUBACK_MAX_GRANTED_QOS,
 		link->user_data);
@@ -98,8 +101,7 @@ static void on_publish(struct mosquitto *client, void *user_data, int id)
 	if (link->pending > 0)
 		link->pending--;
 	/* link_publish() made room for every one it let pass. */
-	if (link->done_count < link->done_size)
-		link->done[link->done_count++] = id;
+	id_list_add(&link->done, id);
 }
 
 static void on_log(struct mosquitto *client, void *user_data, int level,

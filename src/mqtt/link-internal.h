@@ -5,6 +5,7 @@
 
 #include "otad/base/error.h"
 
+#include "id-list.h"
 #include "link.h"
 
 #include <stdbool.h>
@@ -32,10 +33,9 @@ struct link {
 	 * Publishes done are told only after the library has returned: it may
 	 * finish one inside the very call that hands it over.
 	 */
-	int *done;
-	size_t done_count;
-	size_t done_size;
+	struct id_list done;
 	size_t pending;
+	struct id_list subscribing; /* no SUBACK has named them yet */
 
 	bool busy;     /* in a step: the link must outlive it */
 	bool orphaned; /* link_free() was called within one */

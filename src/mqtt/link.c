@@ -118,7 +118,8 @@ static void release(struct link *link)
 	unwatch(link);
 	mosquitto_destroy(link->client);
 	SSL_CTX_free(link->tls);
-	free(link->done);
+	id_list_done(&link->done);
+	id_list_done(&link->subscribing);
 	free(link);
 }
 
@@ -127,9 +128,9 @@ static void tell_published(struct link *link)
 	size_t told = 0;
 
 	/* The callback may publish, and so lengthen the list. */
-	while (told < link->done_count && !link->orphaned)
-		link->handler.published(link->done[told++], link->user_data);
-	link->done_count = 0;
+	while (told < link->done.count && !link->orphaned)
+		link->handler.published(link->done.ids[told++], link->user_data);
+	link->done.count = 0;
 }
 
 static void tell_end(struct link *link)
@@ -318,23 +319,6 @@ static bool check_usable(const struct link *link, struct ota_error *err)
 	return ota_fail(err, OTA_ERROR_NETWORK, "not connected");
 }
 
-/* Room for what may be done before the next chance to tell it. */
-static bool reserve_done(struct link *link, struct ota_error *err)
-{
-	size_t size = link->done_count + link->pending + 1;
-	int *done;
-
-	if (size <= link->done_size)
-		return true;
-	size += size / 2;
-	done = realloc(link->done, size * sizeof(*done));
-	if (!done)
-		return ota_fail_memory(err, "publish");
-	link->done = done;
-	link->done_size = size;
-	return true;
-}
-
 /* Ends every call from outside a step. */
 static bool concluded(struct link *link, int rc, int sys_errno,
 		      struct ota_error *err)
@@ -356,7 +340,7 @@ static bool concluded(struct link *link, int rc, int sys_errno,
 	if (link->busy)
 		return done;
 	watch(link, false);
-	if (link->done_count > 0 || link->failed)
+	if (link->done.count > 0 || link->failed)
 		loop_defer_again(link->later);
 	return done;
 }
@@ -376,7 +360,9 @@ bool link_publish(struct link *link, const char *topic, const void *payload,
 	if (link->pending >= LINK_MAX_PENDING)
 		return ota_fail(err, OTA_ERROR_BUSY,
 				"the broker takes no more messages");
-	if (!reserve_done(link, err))
+	/* For what may be done before the next chance to tell it. */
+	if (!id_list_reserve(&link->done, link->done.count + link->pending + 1,
+			     err))
 		return false;
 	link->pending++;
 	errno = 0;
@@ -396,12 +382,15 @@ bool link_subscribe(struct link *link, const char *topic, int qos, int *ret_id,
 	int id = 0;
 	int rc;
 
-	if (!check_usable(link, err))
+	if (!check_usable(link, err) ||
+	    !id_list_reserve(&link->subscribing, link->subscribing.count + 1,
+			     err))
 		return false;
 	errno = 0;
 	rc = mosquitto_subscribe(link->client, &id, topic, qos);
 	if (!concluded(link, rc, errno, err))
 		return false;
+	id_list_add(&link->subscribing, id);
 	*ret_id = id;
 	return true;
 }
@@ -418,9 +407,9 @@ bool link_unsubscribe(struct link *link, const char *topic,
 	return concluded(link, rc, errno, err);
 }
 
-size_t link_pending(const struct link *link)
+bool link_awaits_answer(const struct link *link)
 {
-	return link->pending;
+	return link->pending > 0 || link->subscribing.count > 0;
 }
 
 void link_close(struct link *link)

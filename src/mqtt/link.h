@@ -64,8 +64,8 @@ struct link *link_new(struct loop *loop, const struct link_request *request,
 /* Closes at once without a call. Accepts NULL, returns NULL. */
 struct link *link_free(struct link *link);
 
-/* Messages published and not done. */
-size_t link_pending(const struct link *link);
+/* Whether a message is not done, or a subscription not answered. */
+bool link_awaits_answer(const struct link *link);
 
 /* DISCONNECT as soon as all that was published is done; then ended(). */
 void link_close(struct link *link);

@@ -56,7 +56,6 @@ struct mqtt {
 	/* While a message or subscription waits for its acknowledgement: the
 	 * deadline of the next one. */
 	struct loop_source *answer_timer;
-	size_t n_subscribing;
 
 	struct loop_source *stop_timer;
 	bool stopping;
@@ -110,7 +109,6 @@ static void drop_link(struct mqtt *mqtt)
 	mqtt->link = link_free(mqtt->link);
 	loop_timer_set(mqtt->timer, LOOP_NEVER);
 	loop_timer_set(mqtt->answer_timer, LOOP_NEVER);
-	mqtt->n_subscribing = 0;
 	mqtt->state = MQTT_STATE_IDLE;
 }
 
@@ -165,15 +163,10 @@ static void on_accepted(void *user_data)
 	mqtt->handler.connected(mqtt->user_data);
 }
 
-static bool awaits_answer(const struct mqtt *mqtt)
-{
-	return mqtt->n_subscribing > 0 || link_pending(mqtt->link) > 0;
-}
-
 /* After an acknowledgement: the next one has as long again. */
 static void note_answer(struct mqtt *mqtt)
 {
-	loop_timer_set(mqtt->answer_timer, awaits_answer(mqtt) ?
+	loop_timer_set(mqtt->answer_timer, link_awaits_answer(mqtt->link) ?
 						   mqtt->timing.answer_ms :
 						   LOOP_NEVER);
 }
@@ -192,8 +185,6 @@ static void on_subscribed(int id, bool granted, void *user_data)
 
 	/* It serves us: what ends this connection is no reason to stay away. */
 	backoff_reset(&mqtt->backoff);
-	if (mqtt->n_subscribing > 0)
-		mqtt->n_subscribing--;
 	note_answer(mqtt);
 	mqtt->handler.subscribed(id, granted, mqtt->user_data);
 }
@@ -506,10 +497,9 @@ bool mqtt_subscribe(struct mqtt *mqtt, const char *topic, int qos, int *ret_id,
 
 	if (!check_connected(mqtt, err))
 		return false;
-	waits = awaits_answer(mqtt);
+	waits = link_awaits_answer(mqtt->link);
 	if (!link_subscribe(mqtt->link, topic, qos, ret_id, err))
 		return ota_wrap(err, "subscribe to %s", topic);
-	mqtt->n_subscribing++;
 	if (!waits)
 		note_answer(mqtt);
 	return true;
@@ -536,7 +526,7 @@ bool mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload,
 	if (size == 0)
 		return ota_fail(err, OTA_ERROR_INTERNAL,
 				"publish to %s: nothing to say", topic);
-	waits = awaits_answer(mqtt);
+	waits = link_awaits_answer(mqtt->link);
 	if (!link_publish(mqtt->link, topic, payload, size, qos, ret_id, err))
 		return ota_wrap(err, "publish to %s", topic);
 	if (!waits)

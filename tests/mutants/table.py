@@ -1255,14 +1255,20 @@ bool target_clean"""),
            "	if (false) {"),
     Mutant("a broker that acknowledges nothing is waited for",
            "mqtt-hostile", "src/mqtt/mqtt.c",
-           """	mqtt->n_subscribing++;
+           """		return ota_wrap(err, "subscribe to %s", topic);
 	if (!waits)
 		note_answer(mqtt);""",
-           "	mqtt->n_subscribing++;"),
+           """		return ota_wrap(err, "subscribe to %s", topic);"""),
     Mutant("who has nothing to say is given up",
-           "mqtt-hostile", "src/mqtt/mqtt.c",
-           "	return mqtt->n_subscribing > 0 || link_pending(mqtt->link) > 0;",
+           "mqtt-hostile", "src/mqtt/link.c",
+           "	return link->pending > 0 || link->subscribing.count > 0;",
            "	return true;"),
+    Mutant("an answer to nothing ends the wait for a subscription",
+           "mqtt-hostile", "src/mqtt/link-client.c",
+           """	if (!id_list_take(&link->subscribing, id))
+		return;""",
+           """	if (!id_list_take(&link->subscribing, id) && link->subscribing.count)
+		link->subscribing.count--;"""),
     Mutant("a report that cannot be read now is damaged",
            "outbox", "src/mqtt/outbox-file.c",
            "	if (!is_damaged(err))",

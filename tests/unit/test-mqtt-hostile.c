@@ -20,6 +20,7 @@
 /* Packets of MQTT 3.1.1. */
 #define CONNACK	       "\x20\x02\x00\x00"
 #define SUBACK_REFUSED "\x90\x03\x00\x01\x80"
+#define SUBACK_OF_ANOTHER "\x90\x03\x01\x01\x01"
 #define PUBLISH            \
 	"\x31\x05\x00\x02" \
 	"ab!" /* retained, QoS 0 */
@@ -142,6 +143,22 @@ static void what_nobody_acknowledges_is_given_up(void **state)
 	assert_int_equal(fx->client.connected, 2);
 	assert_int_equal(fx->client.why.kind, OTA_ERROR_TIMEOUT);
 	assert_non_null(strstr(fx->client.why.text, "no acknowledgement"));
+}
+
+static void an_answer_to_nothing_is_none(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_timing timing = mqtt_client_quick;
+
+	SAYS(&fx->server, CONNACK SUBACK_OF_ANOTHER);
+	fx->client.topic = "t/down";
+	timing.answer_ms = 200;
+	mqtt_set_timing(fx->client.mqtt, &timing);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.disconnected, 2);
+
+	assert_int_equal(fx->client.granted, 0);
+	assert_int_equal(fx->client.why.kind, OTA_ERROR_TIMEOUT);
 }
 
 static void who_has_nothing_to_say_is_not_given_up(void **state)
@@ -525,6 +542,7 @@ int main(void)
 			a_connection_that_falls_silent_is_given_up,
 			set_up_impatient, tear_down),
 		T(what_nobody_acknowledges_is_given_up),
+		T(an_answer_to_nothing_is_none),
 		T(who_has_nothing_to_say_is_not_given_up),
 		T(garbage_disconnects_and_waits_ever_longer),
 		T(a_hang_up_waits_ever_longer),
