@@ -52,8 +52,8 @@ class Link:
 
     `mode`: "open" passes everything on, "mute" accepts and never answers,
     "deaf" lets through that a broker accepts, and no other answer, "closed"
-    hangs up at once. What was connected before stays as it was until
-    cut().
+    hangs up at once. What was connected before, or is about to be, stays
+    as it was until cut().
     """
 
     BLOCK = 128  # small: a slow link brings a little, often
@@ -68,6 +68,7 @@ class Link:
         self.listener = None
         self.port = None
         self.sockets = set()
+        self.cuts = 0
         self.lock = threading.Lock()
 
     def start(self):
@@ -81,16 +82,18 @@ class Link:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            self.accepted += 1
-            threading.Thread(target=self._serve, args=(client, self.mode),
+            with self.lock:
+                self.accepted += 1
+                cuts, mode = self.cuts, self.mode
+            threading.Thread(target=self._serve, args=(client, mode, cuts),
                              daemon=True).start()
 
-    def _serve(self, client, mode):
+    def _serve(self, client, mode, cuts):
         if mode == "closed":
             client.close()
             return
         if mode == "mute":
-            self._keep(client)
+            self._keep(cuts, client)
             while self._read(client):
                 pass
             self._forget(client)
@@ -100,7 +103,7 @@ class Link:
         except OSError:
             client.close()
             return
-        self._keep(client, server)
+        self._keep(cuts, client, server)
         threading.Thread(target=self._pump, args=(client, server, None),
                          daemon=True).start()
         self._pump(server, client, self.inject,
@@ -135,9 +138,17 @@ class Link:
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
 
-    def _keep(self, *sockets):
+    def _keep(self, cuts, *sockets):
         with self.lock:
             self.sockets.update(sockets)
+            if cuts != self.cuts:  # accepted before a cut that did not see it
+                self._shut(sockets)
+
+    @staticmethod
+    def _shut(sockets):
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def _forget(self, *sockets):
         with self.lock:
@@ -148,9 +159,8 @@ class Link:
     def cut(self):
         """Whoever is connected is so no longer."""
         with self.lock:
-            for one in self.sockets:
-                with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+            self.cuts += 1
+            self._shut(self.sockets)
 
     def stop(self):
         self.listener.close()
