@@ -171,6 +171,21 @@ void updater_refresh_version(struct updater *updater, const char *device,
 void updater_carry_versions(const struct inventory *before,
 			    struct inventory *after);
 
+/* updater-hold.c: whether updates wait for a person */
+/* Unreadable: held. */
+bool updater_load_hold(struct updater *updater, struct ota_error *err)
+	OTA_MUST_CHECK;
+
+/* updater-trial.c: the trial of otad itself */
+/* Without otad-launch nobody else counts how often a new version starts. */
+void updater_judge_trial(struct updater *updater);
+/* Fails the job of a trial that was started too often. */
+void updater_end_trial(struct updater *updater);
+/* Its job has ended, we are the version that came back and in our place: a disk
+ * that failed or a power cut has kept the marker. Each start would be counted.
+ * To be called when the jobs are loaded. */
+void updater_drop_stale_marker(struct updater *updater);
+
 /* updater.c: what updater_status() tells has changed */
 void updater_changed(struct updater *updater);
 

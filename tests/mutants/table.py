@@ -823,7 +823,7 @@ static bool begin("""),
            """	if (true)
 		return has_not"""),
     Mutant("a hold is not synced",
-           "updater-resume", "src/update/updater.c",
+           "updater-resume", "src/update/updater-hold.c",
            "	return store_write(path, json, err);",
            "	return store_write_lazy(path, json, err);"),
     Mutant("a registered device is not synced",
@@ -900,42 +900,42 @@ bool target_clean"""),
            """	if (!install_record_read(in, why))
 		return INSTALL_FOUND_UNTOUCHED;"""),
     Mutant("without otad-launch no start is counted",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-trial.c",
            "	if (!trial_count_start(updater->store.dir, &updater->trial_over, &why)) {",
            "	if (false) {"),
     Mutant("an own start that cannot be counted goes on",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-trial.c",
            """		log_error(NULL, "The trial ends: %s", why.text);
 		updater->trial_over = true;""",
            """		log_error(NULL, "The trial ends: %s", why.text);"""),
     Mutant("without otad-launch a trial has no last start",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-trial.c",
            """	if (!job || !updater->trial_over)
 		return;""",
            "	return;"),
     Mutant("the marker of a trial under way is removed",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-trial.c",
            """		!has_job(updater, trial.job) &&
 """,
            ""),
     Mutant("the marker of a trial that is over stays",
            "updater-operator", "src/update/updater.c",
-           """	drop_stale_marker(updater);
+           """	updater_drop_stale_marker(updater);
 	return true;""",
            "	return true;"),
     Mutant("a hold is not recorded",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-hold.c",
            """	if (!save_hold(updater, until_ms, copy, err))
 		return false;
 """,
            ""),
     Mutant("a damaged hold holds nothing",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-hold.c",
            """	updater->held = true;
 	json = store_read""",
            "	json = store_read"),
     Mutant("a release is forgotten by a restart",
-           "updater-operator", "src/update/updater.c",
+           "updater-operator", "src/update/updater-hold.c",
            """	if (!file_remove(path, err))
 		return false;
 	updater->held""",
