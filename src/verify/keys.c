@@ -13,10 +13,11 @@
 #include "otad/base/file.h"
 
 /* A public key of 16384 bits has 3 KiB of PEM. */
-#define KEY_MAX_BYTES (16 * 1024)
+#define FILE_MAX_BYTES (16 * 1024)
 
-/* Shorter RSA keys have been broken or soon will be. */
+/* Shorter ones have been broken or soon will be (NIST SP 800-131A). */
 #define MIN_RSA_BITS 2048
+#define MIN_EC_BITS 224
 
 static void bio_freep(BIO **bio)
 {
@@ -28,81 +29,121 @@ static void pkey_freep(EVP_PKEY **key)
 	EVP_PKEY_free(*key);
 }
 
+static bool check_bits(EVP_PKEY *key, const char *kind, int min_bits,
+		       const char *path, struct ota_error *err)
+{
+	if (EVP_PKEY_get_bits(key) >= min_bits)
+		return true;
+	return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
+			"%s: an %s key needs %d bits at least", path, kind,
+			min_bits);
+}
+
 static bool check_kind(EVP_PKEY *key, const char *path, struct ota_error *err)
 {
-	if (EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "EC"))
+	if (EVP_PKEY_is_a(key, "ED25519"))
 		return true;
-	if (!EVP_PKEY_is_a(key, "RSA"))
-		return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
-				"%s: expected an Ed25519, EC or RSA key", path);
-	if (EVP_PKEY_get_bits(key) < MIN_RSA_BITS)
-		return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
-				"%s: an RSA key needs %d bits at least", path,
-				MIN_RSA_BITS);
+	if (EVP_PKEY_is_a(key, "EC"))
+		return check_bits(key, "EC", MIN_EC_BITS, path, err);
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return check_bits(key, "RSA", MIN_RSA_BITS, path, err);
+	return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
+			"%s: expected an Ed25519, EC or RSA key", path);
+}
+
+/* Takes `key`. */
+static bool add_key(struct trusted_keys *keys, EVP_PKEY *key,
+		    struct ota_error *err)
+{
+	EVP_PKEY **grown = reallocarray(keys->keys, keys->n_keys + 1,
+					sizeof(*grown));
+
+	if (!grown) {
+		EVP_PKEY_free(key);
+		return ota_fail_memory(err, "loading keys");
+	}
+	keys->keys = grown;
+	grown[keys->n_keys++] = key;
 	return true;
 }
 
-static EVP_PKEY *parse_key(const char *text, size_t size, const char *path,
-			   struct ota_error *err)
+/* One block of PEM, decoded. NULL: it is no public key. */
+static EVP_PKEY *decode_key(const char *name, const char *header,
+			    const unsigned char *der, long size)
 {
-	OTA_CLEANUP(bio_freep) BIO *bio = NULL;
 	OTA_CLEANUP(pkey_freep) EVP_PKEY *key = NULL;
+	const unsigned char *end = der;
 
-	if (strstr(text, "PRIVATE KEY")) {
-		ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
-			 "%s holds a private key: keep it off this machine and "
-			 "put its public part here (openssl pkey -pubout)",
-			 path);
+	if (strcmp(name, PEM_STRING_PUBLIC) != 0 || header[0])
 		return NULL;
-	}
-	bio = BIO_new_mem_buf(text, (int)size);
-	if (!bio) {
-		ota_fail_memory(err, "loading keys");
-		return NULL;
-	}
-	key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-	ERR_clear_error();
-	if (!key) {
-		ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
-			 "%s is no public key: expected \"-----BEGIN PUBLIC "
-			 "KEY-----\"",
-			 path);
-		return NULL;
-	}
-	return check_kind(key, path, err) ? OTA_TAKE(key) : NULL;
+	key = d2i_PUBKEY(NULL, &end, size);
+	return end == der + size ? OTA_TAKE(key) : NULL;
 }
 
-static bool load_key(struct trusted_keys *keys, const char *path,
-		     struct ota_error *err)
+/* NULL: what comes next is no public key; with `*ret_end`, nothing comes. */
+static EVP_PKEY *read_key(BIO *bio, bool *ret_end)
+{
+	char *name = NULL, *header = NULL;
+	unsigned char *der = NULL;
+	EVP_PKEY *key = NULL;
+	long size;
+
+	if (PEM_read_bio(bio, &name, &header, &der, &size) == 1)
+		key = decode_key(name, header, der, size);
+	else
+		*ret_end = ERR_GET_REASON(ERR_peek_last_error()) ==
+			   PEM_R_NO_START_LINE;
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return key;
+}
+
+static bool read_keys(struct trusted_keys *keys, BIO *bio, const char *path,
+		      struct ota_error *err)
+{
+	size_t before = keys->n_keys;
+	bool is_end = false;
+	EVP_PKEY *key;
+
+	while ((key = read_key(bio, &is_end))) {
+		if (!add_key(keys, key, err) || !check_kind(key, path, err))
+			return false;
+	}
+	if (is_end && keys->n_keys > before)
+		return true;
+	return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
+			keys->n_keys > before
+				? "%s holds more than public keys"
+				: "%s is no public key: expected \"-----BEGIN "
+				  "PUBLIC KEY-----\"",
+			path);
+}
+
+static bool load_file(struct trusted_keys *keys, const char *path,
+		      struct ota_error *err)
 {
 	OTA_CLEANUP(freep) char *text = NULL;
-	EVP_PKEY *key;
+	OTA_CLEANUP(bio_freep) BIO *bio = NULL;
 	size_t size;
 
-	text = file_read(path, KEY_MAX_BYTES, &size, err);
+	text = file_read(path, FILE_MAX_BYTES, &size, err);
 	if (!text)
 		return false;
 	if (strlen(text) != size)
 		return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
 				"%s is no public key", path);
-	key = parse_key(text, size, path, err);
-	if (!key)
-		return false;
-	keys->keys[keys->n_keys++] = key;
-	return true;
-}
-
-static bool load_all(struct trusted_keys *keys, const glob_t *found,
-		     struct ota_error *err)
-{
-	keys->keys = calloc(found->gl_pathc, sizeof(*keys->keys));
-	if (!keys->keys)
+	if (strstr(text, "PRIVATE KEY"))
+		return ota_fail(err, OTA_ERROR_SIGNATURE_INVALID,
+				"%s holds a private key: keep it off this "
+				"machine and put its public part here (openssl "
+				"pkey -pubout)",
+				path);
+	bio = BIO_new_mem_buf(text, (int)size);
+	if (!bio)
 		return ota_fail_memory(err, "loading keys");
-	for (size_t i = 0; i < found->gl_pathc; i++) {
-		if (!load_key(keys, found->gl_pathv[i], err))
-			return ota_wrap(err, "TrustedKeys=");
-	}
-	return true;
+	return read_keys(keys, bio, path, err);
 }
 
 struct trusted_keys *trusted_keys_load(const char *pattern,
@@ -131,7 +172,13 @@ struct trusted_keys *trusted_keys_load(const char *pattern,
 		ota_fail_memory(err, "loading keys");
 		return NULL;
 	}
-	return load_all(keys, &found, err) ? OTA_TAKE(keys) : NULL;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		if (!load_file(keys, found.gl_pathv[i], err)) {
+			ota_wrap(err, "TrustedKeys=");
+			return NULL;
+		}
+	}
+	return OTA_TAKE(keys);
 }
 
 struct trusted_keys *trusted_keys_free(struct trusted_keys *keys)

@@ -61,6 +61,7 @@ static int set_up(void **state)
 	make_key(fx, "ec", "-algorithm EC -pkeyopt ec_paramgen_curve:P-256");
 	make_key(fx, "rsa", "-algorithm RSA -pkeyopt rsa_keygen_bits:2048");
 	make_key(fx, "weak", "-algorithm RSA -pkeyopt rsa_keygen_bits:1024");
+	make_key(fx, "short", "-algorithm EC -pkeyopt ec_paramgen_curve:secp160r1");
 	make_key(fx, "other", "-algorithm ed25519");
 	make_key(fx, "x", "-algorithm x25519");
 	run(fx, "printf firmware > fw");
@@ -362,6 +363,24 @@ static void private_keys_are_refused_with_advice(void **state)
 	expect_no_keys(fx, "both", "private key");
 }
 
+static void every_key_of_a_file_counts(void **state)
+{
+	struct fixture *fx = *state;
+	OTA_CLEANUP(freep) char *first = sign(fx, "ed");
+	OTA_CLEANUP(freep) char *second = sign(fx, "other");
+
+	run(fx, "(echo old; cat ed.pem; echo new; cat other.pem; echo) > both");
+	assert_true(check(fx, "both", first));
+	assert_true(check(fx, "both", second));
+	/* And every one of them must be good. */
+	run(fx, "cat ed.pem weak.pem > both");
+	expect_no_keys(fx, "both", "RSA key needs 2048 bits");
+	run(fx, "(cat ed.pem; head -c 100 other.pem) > both");
+	expect_no_keys(fx, "both", "more than public keys");
+	run(fx, "(cat ed.pem; sed s/PUBLIC/OTHER/ other.pem) > both");
+	expect_no_keys(fx, "both", "more than public keys");
+}
+
 static void only_good_keys_are_loaded(void **state)
 {
 	struct fixture *fx = *state;
@@ -369,7 +388,8 @@ static void only_good_keys_are_loaded(void **state)
 
 	expect_no_keys(fx, "nothing*", "names no file");
 	expect_no_keys(fx, "fw", "no public key");
-	expect_no_keys(fx, "weak.pem", "2048 bits");
+	expect_no_keys(fx, "weak.pem", "RSA key needs 2048 bits");
+	expect_no_keys(fx, "short.pem", "EC key needs 224 bits");
 	expect_no_keys(fx, "x.pem", "Ed25519");
 	run(fx, ": > empty; head -c 100 ed.pem > cut; "
 		"printf '\\0\\n' > nul; cat ed.pem >> nul; "
@@ -377,6 +397,10 @@ static void only_good_keys_are_loaded(void **state)
 	expect_no_keys(fx, "empty", "no public key");
 	expect_no_keys(fx, "cut", "no public key");
 	expect_no_keys(fx, "nul", "no public key");
+	/* OpenSSL would ask for a password where there is a terminal. */
+	run(fx, "sed '1a Proc-Type: 4,ENCRYPTED\\nDEK-Info: AES-256-CBC,"
+		"00112233445566778899AABBCCDDEEFF\\n' ed.pem > asks");
+	expect_no_keys(fx, "asks", "no public key");
 	expect_no_keys(fx, "large", "large");
 	expect_no_keys(fx, "folder", "folder");
 	/* One bad key spoils them all: a typing error must not go unnoticed. */
@@ -431,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_signed_text_must_still_be_a_manifest),
 		cmocka_unit_test(long_texts_are_refused),
 		cmocka_unit_test(private_keys_are_refused_with_advice),
+		cmocka_unit_test(every_key_of_a_file_counts),
 		cmocka_unit_test(only_good_keys_are_loaded),
 		cmocka_unit_test(the_suffix_goes_to_the_path),
 		cmocka_unit_test(the_script_prints_nothing_when_it_fails),
