@@ -72,6 +72,26 @@ def configs():
     bad = sorted((ROOT / "tests/data/config/bad").glob("*.conf"))
     for path in good + examples + bad[::4]:
         seed("config", path.stem, path.read_bytes())
+    main = ("[Cloud]\nPlatform=iotgo\nProductKey=p\nDeviceName=gw\n"
+            "[Mqtt]\nHost=broker.example\n")
+
+    def folder(name, *drop_ins, first=main):
+        seed("config", name, "\x1e".join((first, *(
+            file + "\n" + text for file, text in drop_ins))))
+    folder("drop-in", ("10-site.conf", "[Mqtt]\nHost=other.example\nPort=1883\n"))
+    folder("drop-ins", ("5-more.conf", "[Update]\nAuto=no\n[Class meter]\n"
+                        "Module=mcu exec /usr/lib/flash\n"),
+           ("10-site.conf", "[Update]\nAuto=yes\n[Device m1]\nProductKey=q\n"
+            "Class=meter\n[Module m1/aux]\nType=exec\nHandler=/usr/lib/aux\n"),
+           ("é.conf", "[Module app]\nType=binary\nPath=/opt/app\n"))
+    folder("drop-in-bad", ("5-more.conf", "[Mqtt]\nHots=h\n\nPort=0\n"),
+           ("10-site.conf", "nothing\n[Updaet]\n"))
+    folder("drop-in-of-a-class", ("10-site.conf", "[Class meter]\n"
+                                  "Module=mcu exec /usr/lib/new\n"),
+           first=main + "[Class meter]\nModule=mcu exec /usr/lib/old\n")
+    folder("drop-in-alone", ("5-more.conf", main), first="")
+    seed("config", "secret", "s3cret\r\nand more\n")
+    seed("config", "secret-nul", b"s3cret\0and more\n")
 
 
 def control():
@@ -338,6 +358,92 @@ def small_things():
         seed("json", str(i), text)
 
 
+def packaged():
+    RECORD, INSTALL, UPDATED, BACKUP, MARKER, JOB, KNOWN, NONE = (
+        1 << bit for bit in range(8))
+    here = RECORD | UPDATED | BACKUP
+    record = "PACKAGED=1000.1795248000.5.77\n"
+    install = "JOB=0123456789abcdef\nBACKUP_SHA256=" + "b" * 64 + "\n"
+    for name, has, ends, output in (
+            ("alone", 0, 0, ""),
+            ("first", UPDATED, 0, "otad 1.0.0\n"),
+            ("known", UPDATED | KNOWN, 0, "otad 1.0.0\n"),
+            ("older", here, 0, "otad 1.0.0\nmore\n"),
+            ("same", here, 0, "otad 1.0.1\n"),
+            ("newer", here, 0, "otad 1.0.10"),
+            ("no-version", here, 0, "otad /\notad 1.0.10\n"),
+            ("other-name", here, 0, "otactl 1.0.10\n"),
+            ("silent", here, 0, ""),
+            ("fails", here, 1, "otad 1.0.10\n"),
+            ("crashes", here, 2, "otad 1.0.10\n"),
+            ("hangs", here, 3, "otad 1.0.10\n"),
+            ("cannot-start-memory", here | NONE, 3, ""),
+            ("cannot-start-format", here | NONE, 2, ""),
+            ("on-trial", here | MARKER, 0, "otad 1.0.0\n"),
+            ("under-way", here | INSTALL | JOB, 0, "otad 1.0.0\n"),
+            ("under-way-alone", INSTALL | JOB, 0, "otad 1.0.0\n"),
+            ("left-over", here | INSTALL, 0, "otad 1.0.0\n")):
+        seed("packaged", name, bytes([has, ends]) + "\x1e".join(
+            (record, install, output)).encode())
+    for name, has, record, install in (
+            ("record-damaged", here, "PACKAGED=\x01\n", "JOB=\n"),
+            ("record-long", here, "PACKAGED=" + "1" * 200 + "\n",
+             install.replace("JOB", "job")),
+            ("record-too-long", here, "PACKAGED=" + "1" * 128 + "\n", ""),
+            ("record-large", here | KNOWN, "#" * (MAX_SEED - 30), "")):
+        seed("packaged", name, bytes([has | INSTALL | JOB, 0]) + "\x1e".join(
+            (record, install, "otad 1.0.0\n")).encode())
+
+
+def keys():
+    """Public parts of keys of each kind; who has the private ones, nobody knows."""
+    if (CORPUS / "keys").exists():
+        return
+    PEM, DER = b"\0", b"\1"
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/key"
+        for name, *options in (
+                ("ed25519", "ed25519"), ("x25519", "x25519"),
+                ("ec", "EC", "ec_paramgen_curve:P-256"),
+                ("ec-short", "EC", "ec_paramgen_curve:secp112r1"),
+                ("ec-explicit", "EC", "ec_paramgen_curve:P-256",
+                 "ec_param_enc:explicit"),
+                ("rsa", "RSA", "rsa_keygen_bits:2048"),
+                ("rsa-short", "RSA", "rsa_keygen_bits:1024"),
+                ("rsa-pss", "RSA-PSS", "rsa_keygen_bits:2048"),
+                ("ed448", "ed448")):
+            command = ["openssl", "genpkey", "-algorithm", options[0], "-out", path]
+            for option in options[1:]:
+                command += ["-pkeyopt", option]
+            subprocess.run(command, check=True, capture_output=True)
+            public = ["openssl", "pkey", "-in", path, "-pubout"]
+            text = subprocess.run(public, check=True, capture_output=True).stdout
+            seed("keys", name, PEM + text)
+            seed("keys", name + "-der", DER + subprocess.run(
+                public + ["-outform", "DER"], check=True,
+                capture_output=True).stdout)
+            if name == "ed25519":
+                seed("keys", "private", PEM + text.replace(b"PUBLIC", b"PRIVATE"))
+                first = text
+                seed("keys", "private-said", PEM + b"No PRIVATE KEY here:\n" + text)
+                seed("keys", "header", PEM + text.replace(
+                    b"-----\n", b"-----\nProc-Type: 4,ENCRYPTED\n"
+                    b"DEK-Info: AES-256-CBC," + b"00" * 16 +
+                    b"\n\n", 1))
+                seed("keys", "text-before", PEM + b"The key:\n" + text)
+                seed("keys", "nul", PEM + text + b"\0")
+    trusted = (ROOT / "tests/fuzz/data/key.pem").read_bytes()
+    seed("keys", "trusted", PEM + trusted)
+    seed("keys", "two", PEM + first + b"and\n" + trusted + b"\n")
+    seed("keys", "cut", PEM + first + trusted[:60])
+    seed("keys", "other-block", PEM + first + trusted.replace(b"PUBLIC ", b"OTHER "))
+    # One byte more than a key of Ed25519 has, or less.
+    der = base64.b64decode(b"".join(first.splitlines()[1:-1]))
+    seed("keys", "der-long", DER + der + b"\0")
+    seed("keys", "der-cut", DER + der[:-1])
+    seed("keys", "nothing", PEM)
+
+
 def programs():
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder) / "a.S"
@@ -359,19 +465,28 @@ def signatures():
     data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         key, artifact = folder + "/key", folder + "/artifact"
-        pathlib.Path(artifact).write_bytes(b"firmware")
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out",
                         key], check=True)
         subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out",
                         data / "key.pem"], check=True)
-        for name, arguments in (("right", ("app", "1.0.2")),
-                                ("other-module", ("default", "1.0.2")),
-                                ("other-version", ("app", "1.0.3"))):
+        for name, content, *arguments in (
+                ("right", b"firmware", "app", "1.0.2"),
+                ("other-module", b"firmware", "default", "1.0.2"),
+                ("other-version", b"firmware", "app", "1.0.3"),
+                ("other-sha256", b"Firmware", "app", "1.0.2")):
+            pathlib.Path(artifact).write_bytes(content)
             text = subprocess.run(
                 [ROOT / "scripts/sign-artifact", key, *arguments, artifact],
                 check=True, capture_output=True).stdout
             seed("signature", name, text)
         text = (CORPUS / "signature/right").read_bytes()
+        manifest = text.split(b"signature")[0].replace(b"size: 8", b"size: 9")
+        pathlib.Path(artifact).write_bytes(manifest)
+        signature = subprocess.run(
+            ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in",
+             artifact], check=True, capture_output=True).stdout
+        seed("signature", "other-size", manifest + b"signature: " +
+             base64.b64encode(signature) + b"\n")
         seed("signature", "damaged", text.replace(b"size: 8", b"size: 9"))
 
 
@@ -382,8 +497,10 @@ def main():
     otactl()
     state()
     small_things()
+    packaged()
     programs()
     signatures()
+    keys()
 
 
 main()
