@@ -55,6 +55,13 @@ static uint64_t count_of(struct json_object *json, const char *key)
 	return count > 0 ? (uint64_t)count : 0;
 }
 
+static unsigned limited(struct json_object *json, const char *key, unsigned max)
+{
+	uint64_t count = count_of(json, key);
+
+	return count < max ? (unsigned)count : max;
+}
+
 static void take_counts(struct update_counts *counts, struct json_object *json)
 {
 	*counts = (struct update_counts){
@@ -90,8 +97,8 @@ static bool parse(struct module_record *record, struct json_object *json)
 		record->installed = offer_from_json(installed, &err);
 	record->updated_ms = json_get_int(json, "updated_ms", 0);
 	record->last_changed_ms = json_get_int(json, "last_changed_ms", 0);
-	record->last_percent = (unsigned)json_get_int(json, "last_percent", 0);
-	record->strikes = (unsigned)json_get_int(json, "strikes", 0);
+	record->last_percent = limited(json, "last_percent", 100);
+	record->strikes = limited(json, "strikes", STRIKES_LIMIT);
 	record->struck_ms = json_get_int(json, "struck_ms", 0);
 	take_counts(&record->counts, json);
 	return take_version(&record->version, json, "version") &&

@@ -493,18 +493,39 @@ static void an_unreadable_record_is_set_aside(void **state)
 	assert_true(file_exists(bad));
 }
 
-static void a_record_of_nonsense_is_an_empty_one(void **state)
+static struct module_record *load_text(struct fixture *fx, const char *text)
 {
-	static const char text[] =
-		"{\"version\":\"../x\",\"last_state\":\"flying\",\"last_offer\":[1],"
-		"\"strikes\":\"x\",\"last_job\":\"short\",\"previous\":7}";
-	struct fixture *fx = *state;
-	struct module_record *record;
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/modules/self%%2Fapp.json", fx->dir);
 	assert_true(file_write(path, text, strlen(text), 0600, &fx->err));
-	record = load(fx);
+	return load(fx);
+}
+
+static void numbers_of_a_record_stay_within_bounds(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load_text(
+		fx, "{\"last_percent\":-1,\"strikes\":-1}");
+
+	assert_int_equal(record->last_percent, 0);
+	assert_int_equal(record->strikes, 0);
+	module_record_free(record);
+	/* Which 32 bits would take for 0. */
+	record = load_text(fx, "{\"last_percent\":400,\"strikes\":4294967296}");
+	assert_int_equal(record->last_percent, 100);
+	assert_int_equal(record->strikes, STRIKES_LIMIT);
+	module_record_free(record);
+}
+
+static void a_record_of_nonsense_is_an_empty_one(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load_text(
+		fx, "{\"version\":\"../x\",\"last_state\":\"flying\","
+		    "\"last_offer\":[1],\"strikes\":\"x\","
+		    "\"last_job\":\"short\",\"previous\":7}");
+
 	assert_null(record->version);
 	assert_null(record->previous);
 	assert_int_equal(record->last_state, JOB_STATE_IDLE);
@@ -695,6 +716,7 @@ int main(void)
 		TEST(one_failure_told_twice_is_one_strike),
 		TEST(a_refusal_for_old_strikes_is_no_new_one),
 		TEST(an_unreadable_record_is_set_aside),
+		TEST(numbers_of_a_record_stay_within_bounds),
 		TEST(a_record_of_nonsense_is_an_empty_one),
 		TEST(a_second_otad_is_refused),
 		TEST(names_do_not_leave_their_folder),
