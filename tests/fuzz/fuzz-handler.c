@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,40 @@ static struct seen print(const uint8_t *data, size_t size, size_t piece)
 	return seen;
 }
 
+/* How it may end, with its last words in the message. */
+static void check_ends(const char *words)
+{
+	static const struct {
+		struct process_result result;
+		enum ota_error_kind kind, if_optional;
+	} ends[] = {
+		{ { .exit_status = 0 }, OTA_ERROR_NONE, OTA_ERROR_NONE },
+		{ { .exit_status = 1 },
+		  OTA_ERROR_INSTALL_FAILED, OTA_ERROR_INSTALL_FAILED },
+		{ { .exit_status = HANDLER_EXIT_UNKNOWN },
+		  OTA_ERROR_INCOMPATIBLE, OTA_ERROR_NONE },
+		{ { .exit_status = HANDLER_EXIT_BUSY },
+		  OTA_ERROR_BUSY, OTA_ERROR_BUSY },
+		{ { .exit_status = -1, .signal = 9 },
+		  OTA_ERROR_INSTALL_FAILED, OTA_ERROR_INSTALL_FAILED },
+		{ { .exit_status = -1, .signal = 15, .timed_out = true },
+		  OTA_ERROR_INSTALL_FAILED, OTA_ERROR_INSTALL_FAILED },
+	};
+
+	for (size_t i = 0; i < 2 * OTA_ARRAY_SIZE(ends); i++) {
+		struct process_result result = ends[i / 2].result;
+		enum ota_error_kind kind = i % 2 ? ends[i / 2].if_optional :
+						   ends[i / 2].kind;
+		struct ota_error err = OTA_ERROR_INIT;
+
+		snprintf(result.message, sizeof(result.message), "%s", words);
+		fuzz_check(handler_check(&result, "handler", i % 2,
+					 OTA_ERROR_INSTALL_FAILED, &err) ==
+			   (kind == OTA_ERROR_NONE));
+		fuzz_check(err.kind == kind && fuzz_is_clean(err.text));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t piece = 1 + fuzz_take_byte(&data, &size);
@@ -67,5 +102,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check(parts.lines == whole.lines && parts.sum == whole.sum);
 	handler_parse_version(text, version); /* VersionFile= */
 	fuzz_check(!version[0] || version_is_valid(version));
+	check_ends(text);
 	return 0;
 }

@@ -64,11 +64,15 @@ static void check_words(const char *text)
 		fuzz_check(strcmp(installer_type_name(type), text) == 0);
 	if (ota_error_kind_parse(text, &kind))
 		fuzz_check(strcmp(ota_error_kind_name(kind), text) == 0);
-	if (job_state_parse(text, &state))
+	if (job_state_parse(text, &state)) {
 		fuzz_check(strcmp(job_state_name(state), text) == 0);
+		fuzz_check(job_overall_percent(state, 50, 0) <= 100);
+	}
 	if (digest_alg_parse(text, &alg))
 		fuzz_check(strcasecmp(digest_alg_name(alg), text) == 0);
 	if (digest_set(&digest, DIGEST_SHA256, text))
+		fuzz_check(strcasecmp(digest.hex, text) == 0);
+	if (digest_set(&digest, DIGEST_MD5, text))
 		fuzz_check(strcasecmp(digest.hex, text) == 0);
 	if (module_name_is_valid(text))
 		fuzz_check(fuzz_is_clean(text) && !strchr(text, '/') &&

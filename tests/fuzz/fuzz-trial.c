@@ -105,6 +105,35 @@ static void check_count(const struct launch *marker, const char *dir)
 	}
 }
 
+/* A start counts once a process, and the last one is over. */
+static void check_start(const struct trial *trial, const char *dir)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+	bool over, again;
+	struct trial now;
+
+	fuzz_check(trial_count_start(dir, &over, &err));
+	fuzz_check(over == (trial->starts >= trial->max_starts));
+	if (over)
+		return;
+	fuzz_check(trial_count_start(dir, &again, &err) && !again);
+	fuzz_check(trial_read(dir, &now, &err));
+	fuzz_check(now.starts == trial->starts + 1 && now.pid == getpid());
+	fuzz_check(is_same(now.job, trial->job));
+	trial_done(&now);
+}
+
+static void check_removed(const char *dir)
+{
+	struct ota_error err = OTA_ERROR_INIT;
+	bool over;
+
+	fuzz_check(trial_is_there(dir));
+	fuzz_check(trial_remove(dir, &err));
+	fuzz_check(!trial_is_there(dir) && trial_remove(dir, &err));
+	fuzz_check(trial_count_start(dir, &over, &err) && !over);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *dir = fuzz_dir();
@@ -124,9 +153,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_agreement(&trial, &marker);
 	if (is_read && size <= TRIAL_MAX_BYTES / 2)
 		check_round_trip(&trial, dir);
+	if (is_read && size <= TRIAL_MAX_BYTES / 2)
+		check_start(&trial, dir);
 	if (is_read)
 		trial_done(&trial);
+	fuzz_write(TRIAL_FILE, data, size);
 	check_count(&marker, dir);
+	check_removed(dir);
 	close(marker.state_fd);
 	return 0;
 }

@@ -37,6 +37,21 @@ def seed(harness, name, data):
         (folder / re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:60]).write_bytes(data)
 
 
+def spoilt(document):
+    """(name, document) for each member: without it, and with it wrong."""
+    for key, value in document.items():
+        yield "no-" + key, {k: v for k, v in document.items() if k != key}
+        wrong = {"type": []}
+        if isinstance(value, str):
+            wrong |= {"empty": "", "nul": "a\0b", "blank": " \x7f", "long": "x" * 300}
+        elif isinstance(value, int) and not isinstance(value, bool):
+            wrong |= {"negative": -2**63, "huge": 2**63 - 1}
+        elif isinstance(value, dict):
+            wrong = dict(spoilt(value)) | wrong
+        for name, what in wrong.items():
+            yield f"{key}-{name}", dict(document, **{key: what})
+
+
 def payload(case):
     if "payload_base64" in case:
         return base64.b64decode(case["payload_base64"])
@@ -50,27 +65,39 @@ def payload(case):
 def clouds():
     for platform in ("iotgo", "tencent", "hanqi", "eztcloud", "sagoo"):
         path = ROOT / "tests/data/vectors" / (platform + ".json")
-        seen = set()
-        for case in json.loads(path.read_text())["inbound"]:
+        for number, case in enumerate(json.loads(path.read_text())["inbound"]):
             data = payload(case)
-            expect = case.get("expect", {})
-            # One of each kind and each reason on each form of a topic.
-            kind = (expect.get("kind"), expect.get("reason"),
-                    case["topic"].rsplit("/", 1)[-1])
-            if data is None or (kind in seen and kind[0] != "update"):
+            if data is None:
                 continue
-            seen.add(kind)
-            seed("cloud-" + platform, case.get("name", str(len(seen))),
-                 case["topic"].encode() + b"\n" + data)
-            if kind[0] == "update":
-                seed("json", platform + "-" + case.get("name", "x"), data)
+            name = case.get("name", str(number))
+            seed("cloud-" + platform, name, case["topic"].encode() + b"\n" + data)
+            if case.get("expect", {}).get("kind") == "update":
+                seed("json", platform + "-" + name, data)
+    # What a gateway is told of the devices that it has logged in.
+    topic = "$gateway/operation/result/S3EUVBRJLB/gw_test1"
+    light = {"product_id": "E69UADXUYY", "device_name": "light1", "result": 0}
+    online = {"type": "online", "payload": {"devices": [light]}}
+    for name, wrong in spoilt(light):
+        if not name.endswith(("-nul", "-blank")):
+            seed("cloud-tencent", "online-" + name, topic + "\n" + json.dumps(
+                dict(online, payload={"devices": [wrong, light]})))
+    for name, where, what in (
+            ("online", topic, online), ("online-type", topic, dict(online, type="x")),
+            ("online-none", topic, dict(online, payload={"devices": []})),
+            ("online-no-list", topic, dict(online, payload={"devices": {}})),
+            ("online-gateway", topic, dict(online, payload={"devices": [dict(
+                light, product_id="S3EUVBRJLB", device_name="gw_test1")]})),
+            ("online-other-product", topic.replace("S3", "S4"), online),
+            ("online-other-topic", topic.replace("/gw", "gw"), online),
+            ("online-other-name", topic + "2", online)):
+        seed("cloud-tencent", name, where + "\n" + json.dumps(what))
 
 
 def configs():
     good = sorted((ROOT / "tests/data/config/good").glob("*.conf"))
     examples = sorted((ROOT / "conf/examples").glob("*.conf"))
     bad = sorted((ROOT / "tests/data/config/bad").glob("*.conf"))
-    for path in good + examples + bad[::4]:
+    for path in good + examples + bad:
         seed("config", path.stem, path.read_bytes())
     main = ("[Cloud]\nPlatform=iotgo\nProductKey=p\nDeviceName=gw\n"
             "[Mqtt]\nHost=broker.example\n")
@@ -105,6 +132,49 @@ def control():
         "oneway": call("io.otad.Release", oneway=True) * 2,
         "rubbish": b"{]\0",
     }
+    offer = {"device": "self", "module": "app", "version": "1.0.2",
+             "url": "https://h/app", "size": 1000, "sha256": "0" * 64,
+             "md5": "0" * 32, "force": True}
+    calls["update"] = call("io.otad.Update", parameters=offer)
+    for name, parameters in spoilt(offer):
+        if not name.endswith(("-long", "-blank")):
+            calls["update-" + name] = call("io.otad.Update", parameters=parameters)
+    for name, message in (
+            ("no-object", []), ("no-method", {"parameters": {}}),
+            ("method-nul", {"method": "io.otad.\0"}),
+            ("parameters-type", {"method": "io.otad.GetStatus", "parameters": 1}),
+            ("more-type", {"method": "io.otad.GetStatus", "more": 1}),
+            ("oneway-more", {"method": "io.otad.GetStatus", "oneway": True,
+                             "more": True}),
+            ("oneway-type", {"method": "io.otad.GetStatus", "oneway": 1}),
+            ("upgrade", {"method": "io.otad.GetStatus", "upgrade": True}),
+            ("upgrade-no", {"method": "io.otad.GetStatus", "upgrade": False}),
+            ("upgrade-type", {"method": "io.otad.GetStatus", "upgrade": "x"}),
+            ("no-such-parameter", {"method": "io.otad.GetStatus",
+                                   "parameters": {"a": 1}}),
+            ("history-none", {"method": "io.otad.GetHistory",
+                              "parameters": {"count": 0}}),
+            ("history-many", {"method": "io.otad.GetHistory",
+                              "parameters": {"count": 1000000}}),
+            ("modules-of-nobody", {"method": "io.otad.ListModules",
+                                   "parameters": {"device": "nobody"}}),
+            ("watch-module", {"method": "io.otad.Watch", "more": True,
+                              "parameters": {"device": "self", "module": "app"}}),
+            ("watch-other", {"method": "io.otad.Watch", "more": True,
+                             "parameters": {"device": "self", "module": "other"}}),
+            ("watch-nobody", {"method": "io.otad.Watch", "more": True,
+                              "parameters": {"device": "nobody"}}),
+            ("hold-past", {"method": "io.otad.Hold",
+                           "parameters": {"until_ms": 1}}),
+            ("hold-reason", {"method": "io.otad.Hold", "parameters": {
+                "until_ms": 2**62, "reason": "harvest"}}),
+            ("hold-reason-long", {"method": "io.otad.Hold", "parameters": {
+                "until_ms": 2**62, "reason": "x" * 1000}}),
+            ("hold-reason-bytes", {"method": "io.otad.Hold", "parameters": {
+                "until_ms": 2**62, "reason": "\x1b"}}),
+            ("add-device", {"method": "io.otad.AddDevice", "parameters": {
+                "device": "../x", "class": "meter"}})):
+        calls[name] = json.dumps(message).encode() + b"\0"
     text = (ROOT / "src/control/io.otad.varlink").read_text()
     values = {"string": "app", "int": 3, "bool": True}
     for name, arguments in re.findall(r"^method (\w+)\((.*?)\)", text,
@@ -275,7 +345,38 @@ def state():
         "format": 1, "job": "0" * 16, "state": "available", "error": "",
         "offer": {"device": "self", "module": "app", "version": "1",
                   "url": "http://h/", "source": "control"}}))
+    alone = {key: job[key] for key in job if key != "waiting"}
+    for harness, document in (("job", dict(alone, away_attempts=2, away_ms=1000)),
+                              ("outbox", dict(outbox, device="meter-1")),
+                              ("download-record", download)):
+        for name, wrong in spoilt(document):
+            seed(harness, name, json.dumps(wrong))
+    seed("job", "waiting-bad", json.dumps(dict(job, waiting={})))
+    seed("job", "control", json.dumps(dict(job, offer=dict(
+        OFFER, source="control", task_id=2**60, msg_id="m"))))
+    for kind in ("result", "online", "version", "other"):
+        seed("outbox", "class-" + kind, json.dumps(dict(outbox, **{"class": kind})))
+    seed("outbox", "topic-wildcard", json.dumps(dict(outbox, topic="a/#")))
     seed("module-record", "all", json.dumps(record))
+    seed("module-record", "counts", json.dumps(dict(
+        record, succeeded=1, failed=2, rolled_back=3, bytes=4, ms=-5)))
+    seed("module-record", "nothing-right", json.dumps(dict(
+        record, last_state="?", last_error="?", last_job="?", version="/",
+        previous="", last_percent=-1, strikes=-1, last_offer=[], installed={})))
+    for key in ("last_offer", "last_message", "installed", "version"):
+        seed("module-record", "no-" + key, json.dumps(
+            {k: v for k, v in record.items() if k != key}))
+    seed("module-record", "no-json", "{")
+    for name, wrong in spoilt(line):
+        if name.startswith(("no-", "state-", "error-", "job-")):
+            seed("history", name, history + json.dumps(wrong) + "\n")
+    seed("history", "no-end", history.rstrip())
+    seed("history", "nul", history.encode() + b"\0\0\0\0")
+    seed("history", "lines", "\n\n[]\n" + history)
+    seed("history", "ours", json.dumps(dict(line, job="0123456789abcdef")) + "\n")
+    seed("history", "gone-only", json.dumps(gone) + "\n{")
+    seed("history", "gone-wrong", json.dumps({"gone": {"failed": -1}}) + "\n")
+    seed("history", "empty", "")
     seed("history", "three", history)
     seed("history", "torn", history + "{\"job\":")
     seed("outbox", "result", json.dumps(outbox))
@@ -283,11 +384,26 @@ def state():
                                                **{"class": "progress"})))
     seed("trial", "marker", trial)
     seed("trial", "ended", ended)
+    for key in ("JOB", "VERSION"):
+        seed("trial", "no-" + key, trial.replace(key + "=", "X=", 1))
+    seed("trial", "counted-up", trial.replace("STARTS=1\n", "STARTS=3\n"))
+    seed("trial", "other-error", ended.replace("health-check-failed", "timeout"))
+    seed("trial", "no-error", ended.replace("health-check-failed", "?"))
+    seed("trial", "empty-values", re.sub("=.*", "=", trial))
+    seed("trial", "empty", "")
+    seed("trial", "large", trial + "#" * (MAX_SEED - len(trial)))
     seed("trial", "bad-numbers", "JOB=1\nVERSION=1\nSTARTS=101\nMAX_STARTS=0\n"
          "TIMEOUT=0x10\nPID=-1\n")
     seed("install-record", "all", "JOB=0123456789abcdef\nBACKUP=copied\n"
          "OLD=1000 1795248000.5\nBACKUP_SHA256=" + "b" * 64 +
          "\nUNDOING=yes\nINSTALLED=yes\n")
+    for i, (name, value) in enumerate((
+            ("BACKUP", "linked"), ("BACKUP", "none"), ("BACKUP", "?"),
+            ("OLD", "1000 1795248000.5x"), ("OLD", "1000 1795248000.1000000000"),
+            ("OLD", "?"), ("BACKUP_SHA256", "x"), ("UNDOING", "no"),
+            ("INSTALLED", "no"), ("JOB", "fedcba9876543210"))):
+        seed("install-record", f"{i}-{name}", "JOB=0123456789abcdef\n"
+             "BACKUP=copied\n".replace(name + "=", "X=") + f"{name}={value}\n")
     seed("download-record", "half", json.dumps(download))
     seed("download-record", "unknown", json.dumps(dict(download, size=-1)))
 
@@ -301,6 +417,32 @@ def state():
             seed("state", f"{place}-{undoing}", folder(**{
                 "jobs/0123456789abcdef.json":
                     json.dumps(dict(job, state=place, undoing=undoing))}))
+    for name, files in {
+            "spoilt": {"hold.json": "[]", "history.jsonl": "\n{", "devices/meter-2.json":
+                       "{", "modules/self%2Fapp.json": "[1]", "outbox/1.json": "\0",
+                       "jobs/0123456789abcdef.json": "{}", "trial": "JOB\n"},
+            "left-over": {"jobs/0123456789abcdef.json.tmp": "{", "jobs/notes": "x",
+                          "outbox/2.json.tmp": "{", "outbox/1.bad": "x"},
+            "hold-past": {"hold.json": json.dumps(dict(hold, until_ms=1))},
+            "hold-ever": {"hold.json": json.dumps({"until_ms": 0})},
+            "hold-wrong": {"hold.json": json.dumps({"until_ms": "x", "reason": 1})},
+            "device-wrong": {"devices/meter-2.json": json.dumps(
+                dict(device, **{"class": "none"}))},
+            "device-other-name": {"devices/meter-2.json": json.dumps(
+                dict(device, device="self"))},
+            "two-jobs-of-one": {
+                "jobs/0123456789abcdef.json": json.dumps(dict(job, state="available")),
+                "jobs/1123456789abcdef.json": json.dumps(
+                    dict(job, job="1123456789abcdef", state="downloading"))},
+            "job-other-name": {"jobs/1123456789abcdef.json": json.dumps(job)},
+            "job-of-nobody": {"jobs/0123456789abcdef.json": json.dumps(
+                dict(job, offer=dict(OFFER, device="gone"), waiting=None))},
+            "job-of-no-module": {"jobs/0123456789abcdef.json": json.dumps(
+                dict(job, offer=dict(OFFER, module="gone"), waiting=None))},
+            "job-of-a-meter": {"jobs/0123456789abcdef.json": json.dumps(
+                dict(job, offer=dict(OFFER, device="meter-1", module="mcu"),
+                     waiting=None))}}.items():
+        seed("state", name, folder(**files))
     self_job = dict(job, offer=dict(OFFER, module="default"), waiting=None,
                     state="confirming", undoing=False)
     seed("state", "trial", folder(**{
@@ -327,34 +469,122 @@ def small_things():
             seed("headers", f"{i}-{status}",
                  bytes([status, 0x7f if status == 1 else 0x33]) +
                  lines.encode())
+    # What was asked for: see check_answer().
+    FROM_0, FROM_1, FROM_1000, TAG = 0x01, 0x03, 0x05, 0x80
+    UNKNOWN, ONE, THOUSAND, MEGABYTE = 0x00, 0x20, 0x30, 0x40
+    for i, (status, asked, lines) in enumerate((
+            (200, UNKNOWN, "Content-Length: 1000\n"),
+            (200, THOUSAND, "Content-Length: 1000\n"),
+            (200, ONE, "Content-Length: 1000\n"),
+            (200, MEGABYTE, "Content-Length: 1000\n"),
+            (200, UNKNOWN, "Content-Length: 99999999999\n"),
+            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"),
+            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"
+             "Content-Length: 999\n"),
+            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"
+             "Content-Length: 998\n"),
+            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1001\n"),
+            (206, FROM_0 | THOUSAND, "Content-Range: bytes 0-999/1001\n"),
+            (206, FROM_0 | THOUSAND, "Content-Range: bytes 0-99/100\n"),
+            (206, FROM_0 | THOUSAND, "Content-Range: bytes 0-1000/*\n"),
+            (206, FROM_0 | UNKNOWN, "Content-Range: bytes 0-999/*\n"),
+            (206, FROM_0 | UNKNOWN, "Content-Range: bytes 0-9/99999999999\n"),
+            (206, FROM_1 | THOUSAND | TAG, "Content-Range: bytes 1-999/1000\n"
+             "ETag: \"a\"\n"),
+            (206, FROM_1 | THOUSAND | TAG, "Content-Range: bytes 1-999/1000\n"
+             "ETag: \"b\"\n"),
+            (206, FROM_1 | THOUSAND | TAG, "Content-Range: bytes 1-999/1000\n"),
+            (206, FROM_1 | THOUSAND, "Content-Range: bytes */1000\n"),
+            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"
+             "Content-Range: bytes 2-999/1000\n"),
+            (416, THOUSAND, "Content-Range: bytes */1000\n"),
+            (416, FROM_1000 | THOUSAND, "Content-Range: bytes */1000\n"),
+            (416, FROM_1000 | THOUSAND, "Content-Range: bytes */999\n"),
+            (416, FROM_1000 | UNKNOWN, "Content-Range: bytes */1000\n"),
+            (416, FROM_1 | UNKNOWN, ""), (416, FROM_0 | UNKNOWN, ""))):
+        seed("headers", f"asked-{i}", bytes(
+            [(200, 206, 416, 503).index(status), asked]) + lines.encode())
+    for i, value in enumerate((
+            "bytes", "octets 0-1/2", "bytes 0-1", "bytes 1-0/2", "bytes 0/2",
+            "bytes -1/2", "bytes 0-/2", "bytes 0-1/", "bytes 0-2/2", "bytes */*",
+            "bytes */", "bytes 0-1/99999999999999999999", "bytes x-1/2",
+            "bytes 0-1/2x", "")):
+        seed("headers", f"range-{i}", "\x01\x33Content-Range: " + value + "\n")
+    for i, line in enumerate((
+            "Retry-After: 99999999999999999", "Retry-After: ", "Retry-After: -1",
+            "Retry-After: 1.5", "Retry-After: Sat, 21 Nov 1970 08:01:00 GMT",
+            "Retry-After: " + "x" * 200, "Retry-After: a\0b", "ETag: \"", "ETag: a",
+            "ETag: \"a", "ETag: \"a\x7fb\"", "ETag: \"a b\"", "ETag: \"a\"b\"",
+            "ETag: \"" + "x" * 600 + "\"", "ETag: \"a\"\nETag: \"b\"",
+            "Last-Modified: never",
+            "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT",
+            "Date: Fri, 20 Nov 2026 08:00:00 GMT\n"
+            "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT",
+            "Date: Sat, 21 Nov 2026 08:00:00 GMT\n"
+            "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT\t",
+            "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT\x7f",
+            "Content-Length: 99999999999999999999", "Content-Length: /",
+            "Content-Encoding: identity", "Content-Encoding: \t", "no colon",
+            ": no name", "Content-Length:")):
+        seed("headers", f"line-{i}", "\x00\x33" + line + "\n")
     for i, text in enumerate(("1.0.0\n1.0.1\n1.0.2", "1.0~rc1\n1.0\n1.0+git",
                               "1.0-1\n1.0^1\n1.0.1", "00a\n0a\na0",
-                              "\n~\n-", "9\n10\n010")):
+                              "\n~\n-", "9\n10\n010", "12\n123\nA.Z_",
+                              "1..0\n" + "1" * 65 + "\n/", "1.0a\n1.0b\n1.0")):
         seed("version", str(i), text)
     for i, text in enumerate(("1min 30s", "5min", "500ms", "100", "2d 3h",
                               "4096", "512K", "2G", "16T", "20%", "yes",
-                              "02:00-05:00", "22:00-04:00", "")):
+                              "02:00-05:00", "22:00-04:00", "", "99999999999999999999",
+                              "18446744073709551615", "18446744073709551615h",
+                              "9999999999999s", "200000d", "5000000000000min 1h",
+                              "18446744073709551615ms 1ms", "99999999999T", "2",
+                              "4000000001", "101%", "1e", "maybe", "02:00-02:00",
+                              "02:00/05:00", "02:00-5:00", "02:00-05:00x", "24:00-05:00",
+                              "02:60-05:00", "0/:00-05:00", "-1", "1 min", "off", "8:00",
+                              "08:00-09:00", "07:59-08:00")):
         seed("units", str(i), struct.pack(">Q", 1795248000000) + text.encode())
     for i, text in enumerate((
             "https://h.example.com/a?token=x#y\nhttps://example.com/b",
             "http://[::1]:8080/a\nhttps://example.com", "HTTPS://h:443",
             "https://user:pass@h/a\nhttp://h/", "ftp://h/\nhttp:/h",
-            "http://1.2.3.4:65535/\n//example.com")):
+            "http://1.2.3.4:65535/\n//example.com", "http://h:65536/", "http://h:/",
+            "http://h:1x/", "http://h:000001/", "http://:80/", "http:///", "http://[::1/",
+            "http://[]/", "http://[::1]x/", "http://[" + "1" * 60 + "]/", "http;//h/",
+            "httpx://h/", "http://h/ ", "http://h/\"", "http://h/\x7f", "http://h:0/",
+            "http://[::1]/", "https://a.example.com/x\nhttp://a.example.com/x",
+            "http://a.example.com./x\nhttps://b.example.com:8443/?q",
+            "https://h/" + "x" * 2100)):
         seed("url", str(i), text)
     for i, text in enumerate(("\x40progress 50\nprogress 100\r\n1.0.2\n",
                               "\x03" + "progress 7\n" * 5,
                               "\x10 1.0.2 \nmore\n", "\x20" + "a" * 600 + "\n")):
         seed("handler", str(i), text)
+    for i, data in enumerate((
+            b"\xc3", b"\xc3x", b"\xe0\x80\x80", b"\xe0\xa0\x80", b"\xed\xa0\x80",
+            b"\xed\x80\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80",
+            b"\xf4\x80\x80\x80", b"\xe7\x94", b"\xe7\x94x", b"\xf5", b"\x80", b"\x00")):
+        seed("json", f"utf8-{i}", b"\"" + data + b"\"")
+        seed("text", f"utf8-{i}", data)
+    seed("handler", "number", b"\x40progress 101\nprogress x\nprogress 7 \n")
+    seed("handler", "no-end", b"\x040.1.2\r\n\r\nlast")
     seed("handler", "bytes", b"\x05\x1b[31mred\x9b\xc3\xa9\x00\xff\n")
     for i, text in enumerate((b"meter-17\0meter-18", b"\x1b[31m\xc2\x9b\xff",
                               "电表升级包\0a".encode(), b"." * 201,
                               b"rolled-back", b"sha256", b"%\0", b"a/b\0a%2Fb",
-                              b"0" * 64, b"binary")):
+                              b"0" * 64, b"binary", b"md5", b"d" * 64, b"d" * 32, b"A" * 64,
+                              b"0" * 63 + b"G", b"0" * 63 + b"/", b"0" * 63 + b"`",
+                              b"", b" a", b"a ", b".a", b"a\x7f", b"succeeded")):
         seed("text", str(i), text)
     for i, text in enumerate((
             "[" * 16 + "]" * 16, "[" * 17 + "]" * 17, "1e400", "\"\\u0000\"",
             "{\"a\":1,\"a\":2}", "{\"a\\u0000\":1}", "\"\\ud83d\\ude00\"",
-            "-0.0", "12345678901234567890123", "[1,2.5,-3e-7,true,null]")):
+            "-0.0", "12345678901234567890123", "[1,2.5,-3e-7,true,null]", "-12", "1.", "1.x",
+            "1e", "1E+5", "-", "01", "tru", "trux", "[1", "[1,]", "[,1]", "[1 2]", "{\"a\"}",
+            "{\"a\":}", "{1:2}", "{\"a\":1,}", "{\"a\":1]", "{\"a\":1 \"b\":2}", "1 2", "}", "]",
+            ":", ",", "\"a", "\"\\", "\"\\x\"", "\"\\u12", "\"\\u12G4\"", "\"\\u00e9\"",
+            "\"\\uABcd\"", "\"\\ud83d\"", "\"\\ud83dx\"", "\"\\ud83d\\n\"",
+            "\"\\ud83d\\u0041\"", "\"\\ud83d\\uffff\"", "\"\\ude00\"", "\"\\uffff\"",
+            "\"\\ud83d\\uZ\"", "\"\t\"", "\"é電😀\"", "{\"a\":{},\"b\":[]}", "[]", "{}")):
         seed("json", str(i), text)
 
 
@@ -455,6 +685,80 @@ def programs():
         seed("elf", "static", out.read_bytes()[:MAX_SEED])
     whole = pathlib.Path("/bin/true").read_bytes()
     seed("elf", "dynamic-head", whole[:MAX_SEED])
+    LOAD, INTERP, NOTE = 1, 3, 4
+
+    def elf(segments=((LOAD, 0, 64),), tail=b"", order="<", word="Q", ident=(2, 1, 1),
+            kind=2, machine=62, entry=64, count=None, entry_bytes=None, at=None,
+            sections=(0, 0)):
+        wide = word == "Q"
+        header, entries = (64, 56) if wide else (52, 32)
+        body = b"".join(
+            struct.pack("<IIQQQQQQ", which, 4, where, 0, 0, size, size, 8) if wide else
+            struct.pack("<IIIIIIII", which, where, 0, 0, size, size, 4, 4)
+            for which, where, size in segments)
+        return b"\x7fELF" + bytes(ident) + bytes(9) + struct.pack(
+            order + "HHI" + 3 * word + "IHHHHHH", kind, machine, 1, entry,
+            header if at is None else at, sections[0], 0, header,
+            entries if entry_bytes is None else entry_bytes,
+            len(segments) if count is None else count, 64, sections[1], 0) + body + tail
+    good = elf()
+    loader = b"/bin/true\0"
+    behind = 64 + 2 * 56
+
+    def needs(loader, size=None):
+        return elf(((LOAD, 0, 64), (INTERP, behind, len(loader) if size is None
+                                    else size)), tail=loader)
+    for name, data in {
+            "good": good, "good-shared": elf(kind=3), "object": elf(kind=1),
+            "empty": b"", "short": b"\x7fELF", "script": b"#!/bin/sh\nexit 0\n" + bytes(9),
+            "text": b"x" * 80, "cut-header": good[:40], "cut-segments": good[:80],
+            "version": elf(ident=(2, 1, 2)), "class": elf(ident=(3, 1, 1)),
+            "narrow": elf(ident=(1, 1, 1), word="I", machine=40),
+            "narrow-cut": elf(ident=(1, 1, 1), word="I", machine=40)[:50],
+            "big-endian": elf(ident=(2, 2, 1), order=">", machine=8),
+            **{f"machine-{number}": elf(machine=number)
+               for number in (3, 8, 20, 21, 40, 183, 243, 999)},
+            "no-entry": elf(entry=0), "no-segments": elf(()),
+            "many-segments": elf(count=60000), "entry-bytes": elf(entry_bytes=32),
+            "segments-far": elf(at=2**63), "segments-at-end": elf(at=len(good)),
+            "sections": elf(sections=(64, 0)), "sections-cut": elf(sections=(64, 9)),
+            "nothing-loaded": elf(((NOTE, 0, 0),)),
+            "load-far": elf(((LOAD, 2**63, 8),)), "load-long": elf(((LOAD, 64, 999),)),
+            "loader": needs(loader), "loader-missing": needs(b"/no/such/loader\0"),
+            "loader-no-folder": needs(b"/bin/true/x\0"),
+            "loader-bytes": needs(b"/\x1b[31m\0"), "loader-relative": needs(b"ld.so\0"),
+            "loader-no-end": needs(b"/bin/true"), "loader-empty": needs(loader, 0),
+            "loader-long": needs(b"/" + b"x" * 300 + b"\0"),
+            "loader-cut": needs(loader, 99)}.items():
+        seed("elf", name, data)
+
+
+def manifests():
+    """What reads nearly as a signature file does."""
+    right = (CORPUS / "signature/right").read_text()
+    zeros = "0" * 64
+    for number, (old, new) in enumerate((
+            ("manifest: 1", "manifest: 2"), ("module: app", "module: "),
+            ("module: app", "module:app"), ("module: app\n", ""),
+            ("module: app", "module: a\x1fp"), ("module: app", "module: a\x7fp"),
+            ("module: app", "module: " + "x" * 300), ("version: ", "Version: "),
+            ("size: 8", "size: 08"), ("size: 8", "size: 0"), ("size: 8", "size: x"),
+            ("size: 8", "size: 18446744073709551616"),
+            ("size: 8", "size: 18446744073709551615"), ("size: 8\n", ""),
+            ("sha256: ", "sha256: 0"), ("sha256: c", "sha256: C"), ("sha256: ", "md5: "),
+            ("==\n", "==\nmore\n"), ("==\n", "=="), ("==\n", "=\n"), ("==\n", "=A\n"),
+            ("==\n", "\n"), ("==\n", "====\n"), ("signature: ", "signature: /+"),
+            ("signature: ", "signature: -+"), ("signature: ", "signature: \t"))):
+        seed("signature", f"nearly-{number}", right.replace(old, new, 1))
+    head = right.split("signature: ")[0]
+    for number, text in enumerate((
+            "AAA=", "AAB=", "AA==", "AB==", "zz==", "99==", "++==", "//==", "AA9=",
+            "====", "A===", "AAAA", "@@@@", "[[[[", "````", "{{{{", ":AAA", "A" * 3000)):
+        seed("signature", f"base64-{number}", f"{head}signature: {text}\n")
+    seed("signature", "manifest-alone", head)
+    seed("signature", "other-digest", head.replace(head[-65:-1], zeros) +
+         "signature: AAAA\n")
+    seed("signature", "large", right + "#" * (MAX_SEED - len(right)))
 
 
 def signatures():
@@ -500,6 +804,7 @@ def main():
     packaged()
     programs()
     signatures()
+    manifests()
     keys()
 
 
