@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -77,8 +78,19 @@ static bool stderr_is_journal(void)
 	       status.st_ino == inode;
 }
 
+static void fill_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd < STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 void log_open(enum log_target target, enum log_level max_level)
 {
+	fill_standard_descriptors();
 	settings.max_level = max_level;
 	settings.to_journal = false;
 	settings.lost = 0;

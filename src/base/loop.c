@@ -127,6 +127,8 @@ struct loop *loop_new(struct ota_error *err)
 	/* sd_event_add_child(3) wants it so. */
 	if (!block_signal(SIGCHLD, err))
 		return NULL;
+	/* Whoever ignores it has no children to wait for, and hands that on. */
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	/* A limit on the size of files shall be an error, not the end. */
 	signal(SIGXFSZ, SIG_IGN);

@@ -408,21 +408,30 @@ def ends_in_log(otad, number):
                       otad.log(), re.MULTILINE)
 
 
-def check_morning(otad, number="1.0.1", path=None, either=()):
-    """What holds after any night: see docs/reliability.md."""
+def check_alive(otad):
+    """After any night: nothing is left to do, and it answers."""
     wait_told(otad)
     expect(otad.process.poll() is None, "otad is gone")
     expect_equal(json.loads(otad.ctl("status", "--json"))["version"] != "",
                  True, "status")
-    expect_equal(len(ends_in_log(otad, number)), 1,
-                 f"lines that tell the end of {number}")
     for secret in (PASSWORD, TOKEN):
         expect(secret not in otad.log(), f"{secret} is in the log")
+
+
+def check_nothing_beside(folder, names):
+    left = [p.name for p in folder.iterdir() if p.name not in names and
+            p.name != "filler" and not p.name.endswith(".old")]
+    expect_equal(left, [], "left behind at the target")
+
+
+def check_morning(otad, number="1.0.1", path=None, either=()):
+    """What holds after a night of one update: see docs/reliability.md."""
+    check_alive(otad)
+    expect_equal(len(ends_in_log(otad, number)), 1,
+                 f"lines that tell the end of {number}")
     if path:
         expect(path.read_bytes() in either, "neither old nor new")
-        left = [p.name for p in path.parent.iterdir() if p != path and
-                p.name != "filler" and not p.name.endswith(".old")]
-        expect_equal(left, [], "left behind at the target")
+        check_nothing_beside(path.parent, [path.name])
 
 
 def lines(otad, pattern):

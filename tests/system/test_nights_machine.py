@@ -1,5 +1,6 @@
 """Nights in which the machine is bad: its clock, its disk, its memory."""
 
+import json
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import lab
 import nights
 import pki
 import suite
-from nights import (body, check_morning, config, ends_in_log, is_end, lines,
+from nights import (body, check_alive, check_morning, config, ends_in_log, is_end, lines,
                     offer, otad_program)
 from suite import expect, expect_equal, skip
 
@@ -103,6 +104,7 @@ def test_a_clock_that_was_ahead_refuses_nothing_for_years(world):
     told = broker.wait("the end", is_end("1.0.1"), mark)
     expect_equal(body(told)["state"], "completed", told.text)
     expect_equal(path.read_bytes(), data, "the file")
+    check_alive(otad)
 
 
 def test_a_trial_while_the_clock_jumps(world):
@@ -303,6 +305,44 @@ def test_a_limit_on_the_size_of_files(world):
     check_morning(otad, path=path, either=(b"old",))
     expect_equal(otad.starts, 1, "starts")
     check_next(broker, web, path)
+
+
+# ---- the parent ----
+
+def updated_under(world, *wrapper):
+    """otad, run by `wrapper`, and with commands of its own to run."""
+    broker, web, otad, path = world_of(world)
+    text, _ = config(world, broker.port)
+    otad.write_config(text.replace(f"Path={path}\n",
+                                   f"Path={path}\nCheck=true\nReload=true\n"))
+    otad.wrapper = wrapper
+    start(world, broker, otad)
+    data = os.urandom(50_000)
+    mark = offer(broker, web.put("fw", data), data)
+    done = broker.wait("the end", is_end("1.0.1"), mark)
+    expect_equal(body(done)["state"], "completed", done.text)
+    expect_equal(path.read_bytes(), data, "the file")
+    return otad
+
+
+def test_a_parent_that_ignores_and_blocks_all_signals(world):
+    """An ignored SIGCHLD leaves nobody to wait for."""
+    otad = updated_under(world, "env", "--ignore-signal", "--block-signal")
+    check_morning(otad)
+    otad.process.terminate()
+    expect_equal(otad.process.wait(lab.DEADLINE_S), 0, "exit status")
+
+
+def test_a_parent_that_has_closed_the_standard_descriptors(world):
+    """What is opened in their place is no place for a log."""
+    otad = updated_under(world, "sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-')
+    check_alive(otad)
+    expect_equal((otad.state / "lock").read_bytes(), b"", "the lock")
+    for line in (otad.state / "history.jsonl").read_text().splitlines():
+        json.loads(line)
+    for fd in range(3):
+        expect_equal(os.readlink(f"/proc/{otad.process.pid}/fd/{fd}"), "/dev/null",
+                     f"descriptor {fd}")
 
 
 # ---- the memory ----

@@ -9,7 +9,7 @@ import lab
 import nights
 import suite
 from nights import (body, check_morning, config, ends_in_log, is_end, lines,
-                    offer, otad_program, wait_told)
+                    offer, otad_program)
 from suite import expect, expect_equal
 
 LATER_S = 150  # otad waits up to a minute between two tries to connect
@@ -298,12 +298,13 @@ def test_a_server_that_lies_about_everything(world):
         good[name] = os.urandom(90_000)
         url = web.put(name, good[name])
         web.script(name, lies(chance, 90_000))
-        otad.ctl("update", name, "--url", url, "--version", "1.0.1",
-                 "--md5", lab.md5(good[name]))
+        otad.ctl("update", name, "--url", f"{url}?sign={nights.TOKEN}",
+                 "--version", "1.0.1", "--md5", lab.md5(good[name]))
     lab.wait_until("all have ended",
                    lambda: len(ends_in_log(otad, "1.0.1")) == len(names),
                    LATER_S)
-    wait_told(otad)
+    nights.check_alive(otad)
+    nights.check_nothing_beside(folder, names)
     ends = dict(lines(otad, r"^\w+: (m\d+) 1\.0\.1 of \S+: "
                             r"(succeeded|failed|rolled-back)\b"))
     for name in names:

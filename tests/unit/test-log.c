@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -328,6 +329,19 @@ static void a_closed_stderr_is_no_reason_to_fail(void **state)
 	log_notice(NULL, "text");
 }
 
+static void no_file_is_taken_for_a_closed_stderr(void **state)
+{
+	int fd;
+
+	close(STDERR_FILENO);
+	log_open(LOG_TARGET_AUTO, LOG_LEVEL_INFO);
+	fd = memfd_create("state", MFD_CLOEXEC);
+	assert_true(fd > STDERR_FILENO);
+	log_notice(NULL, "text");
+	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+	close(fd);
+}
+
 static void what_the_journal_refuses_goes_to_stderr(void **state)
 {
 	struct fixture *fx = *state;
@@ -414,6 +428,7 @@ int main(void)
 		LOG_TEST(the_journal_is_used_on_demand_where_there_is_one),
 		LOG_TEST(errno_is_kept),
 		LOG_TEST(a_closed_stderr_is_no_reason_to_fail),
+		LOG_TEST(no_file_is_taken_for_a_closed_stderr),
 		LOG_TEST(what_the_journal_refuses_goes_to_stderr),
 		cmocka_unit_test(urls_are_logged_without_user_and_query),
 		cmocka_unit_test(long_urls_are_cut_between_characters),

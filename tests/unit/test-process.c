@@ -526,6 +526,19 @@ static void the_exit_status_is_reported_once(void **state)
 	assert_string_equal(fx->result.message, "");
 }
 
+/* As a careless parent has it, who hands that on to us. */
+static void it_ends_although_children_were_to_be_ignored(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->loop = loop_free(fx->loop);
+	signal(SIGCHLD, SIG_IGN);
+	fx->loop = loop_new(&fx->err);
+	assert_non_null(fx->loop);
+	run_script(fx, "exit 7");
+	assert_int_equal(fx->result.exit_status, 7);
+}
+
 static void a_crash_is_reported_as_its_signal(void **state)
 {
 	struct fixture *fx = *state;
@@ -822,6 +835,7 @@ int main(void)
 		PROCESS_TEST(what_is_in_the_pipe_at_the_end_arrives),
 		PROCESS_TEST(a_flood_of_output_leaves_turns_to_others),
 		PROCESS_TEST(the_exit_status_is_reported_once),
+		PROCESS_TEST(it_ends_although_children_were_to_be_ignored),
 		PROCESS_TEST(a_crash_is_reported_as_its_signal),
 		PROCESS_TEST(a_child_that_takes_too_long_is_ended),
 		PROCESS_TEST(a_stopped_child_that_takes_too_long_is_ended),

@@ -50,7 +50,9 @@ enum log_target {
 
 /*
  * The level and the target are the only process-wide state of otad. Before it:
- * standard error, up to LOG_LEVEL_INFO.
+ * standard error, up to LOG_LEVEL_INFO. Standard descriptors that are closed lead
+ * to /dev/null from then on: no file that is opened later is written to in their
+ * place.
  */
 void log_open(enum log_target target, enum log_level max_level);
 

@@ -29,8 +29,8 @@ typedef void (*loop_signal_fn)(struct loop_source *source, int signal_number,
 typedef void (*loop_child_fn)(struct loop_source *source, pid_t pid, int code,
 			      int status, void *user_data);
 
-/* Returns owned, or NULL with `err` set. Blocks SIGCHLD, ignores SIGPIPE and
- * SIGXFSZ. */
+/* Returns owned, or NULL with `err` set. Blocks SIGCHLD, which it must not be told to
+ * ignore, and ignores SIGPIPE and SIGXFSZ. */
 struct loop *loop_new(struct ota_error *err) OTA_MUST_CHECK;
 struct loop *loop_free(struct loop *loop);
 OTA_DEFINE_CLEANUP(struct loop *, loop_free)
