@@ -299,8 +299,7 @@ static enum install_found inspect(struct installation *in,
 	if (found == INSTALL_FOUND_UNKNOWN)
 		return found;
 	/* With the staged file still there, there was nothing to judge. */
-	if (in->target.staged && !in->record.undoing &&
-	    file_exists(in->target.staged))
+	if (!in->record.undoing && target_is_staged(&in->target))
 		return INSTALL_FOUND_UNTOUCHED;
 	if (read_own_end(in, &ended)) {
 		ota_fail(why, ended.kind, "%s",

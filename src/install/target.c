@@ -198,17 +198,25 @@ static bool holds_old(const struct installation *in)
 	return is_as_recorded(in, &target->st);
 }
 
+/* A power cut may leave both names of the swap's rename: then it is done. */
+bool target_is_staged(const struct target *target)
+{
+	struct stat staged;
+
+	return target->staged && lstat(target->staged, &staged) == 0 &&
+	       !(target->exists && is_same_file(&staged, &target->st));
+}
+
 bool target_is_unchanged(const struct installation *in)
 {
 	const struct target *target = &in->target;
-
 	struct stat backup;
 
 	if (in->record.form == BACKUP_FORM_UNKNOWN)
 		return target->exists && look_at_backup(target, &backup) &&
 		       is_same_version(&backup, &target->st);
 	/* The rename uses up the staged file; while undoing it is another. */
-	if (!in->record.undoing && file_exists(target->staged))
+	if (!in->record.undoing && target_is_staged(target))
 		return true;
 	return holds_old(in);
 }

@@ -34,6 +34,8 @@ bool target_look(struct installation *in, struct ota_error *err)
 bool target_refuse_links(const struct installation *in, struct ota_error *err)
 	OTA_MUST_CHECK;
 
+/* The staged file waits for SWAP. After target_look(). */
+bool target_is_staged(const struct target *target);
 /* No SWAP, or an undone one: the old version is in place. After target_look(). */
 bool target_is_unchanged(const struct installation *in);
 /* TARGET.old is there and is another file than the target. */

@@ -129,7 +129,6 @@ static bool put_back(const struct launch *l)
 {
 	const char *from = HALF_BACK;
 
-	unlinkat(l->state_fd, HALF_BACK, 0);
 	if (linkat(l->state_fd, BACKUP, l->state_fd, HALF_BACK, 0) < 0)
 		from = BACKUP;
 	return renameat(l->state_fd, from, l->state_fd, TARGET) == 0;
@@ -143,8 +142,11 @@ static bool is_gone(const struct launch *l, const char *name)
 /* What to say of it; NULL, with errno, when the disk does not let us. */
 static const char *restore(const struct launch *l)
 {
+	/* A power cut may leave both names of a rename. */
+	unlinkat(l->state_fd, HALF_BACK, 0);
 	if (is_old(l, TARGET)) /* before a power cut, or never swapped */
 		return "";
+	unlinkat(l->state_fd, STAGED, 0); /* else otad takes it for not swapped */
 	if (is_old(l, BACKUP))
 		return put_back(l) ? "" : NULL;
 	if (access(l->factory, X_OK) < 0) /* it has run once, and is all there is */

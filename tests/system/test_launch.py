@@ -357,6 +357,19 @@ def test_an_end_cut_short_is_gone_to_its_end(world):
     os.link(place.backup, place.bin / ".otad.back")
     place.runs("old")
     place.expect_back("started 3 times")
+    # With both names of the way back's rename, and of the swap's before it.
+    place.install()
+    place.mark(STARTS=3)
+    place.target.unlink()
+    os.link(place.backup, place.target)
+    os.link(place.backup, place.bin / ".otad.back")
+    place.runs("old")
+    place.expect_back("started 3 times")
+    place.install()
+    place.mark(STARTS=3)
+    os.link(place.target, place.bin / ".otad.otad-new")
+    place.runs("old")
+    place.expect_back("started 3 times")
     expect_equal(sorted(path.name for path in place.bin.iterdir()),
                  ["otad", "otad.old"], "files left")
     # After trial-ended was written.

@@ -226,6 +226,9 @@ static void the_new_version_knows_that_it_runs(void **state)
 	assert_int_equal(install_inspect(fx), INSTALL_FOUND_SWAPPED);
 	run_from(fx->target);
 	assert_int_equal(install_inspect(fx), INSTALL_FOUND_RUNNING);
+	/* Also when a power cut has left both names of the swap's rename. */
+	assert_int_equal(link(fx->target, fx->staged), 0);
+	assert_int_equal(install_inspect(fx), INSTALL_FOUND_RUNNING);
 }
 
 static void only_being_online_confirms(void **state)

@@ -804,6 +804,19 @@ static void half_a_way_back_is_gone_to_the_end(void **state)
 	nothing_is_staged(fx);
 }
 
+/* The power failed within the swap's rename: both names are there. */
+static void both_names_of_a_swap_are_a_swap(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	assert_int_equal(link(fx->target, fx->staged), 0);
+	assert_int_equal(install_inspect(fx), INSTALL_FOUND_SWAPPED);
+	install_run_twice(fx, INSTALL_ROLL_BACK);
+	install_assert_text(fx->target, "old");
+	nothing_is_staged(fx);
+}
+
 static void a_damaged_record_counts_as_none(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -923,6 +936,8 @@ int main(void)
 		TEST(half_a_staged_file_is_made_anew),
 		TEST(half_a_backup_is_made_anew),
 		TEST(half_a_way_back_is_gone_to_the_end),
+		TEST(both_names_of_a_swap_are_a_swap),
+		TEST(both_names_of_a_swap_are_a_swap),
 		TEST(a_damaged_record_counts_as_none),
 		TEST(a_copied_file_is_taken_back_when_cancelled),
 		TEST(types_without_an_installer_are_refused),
