@@ -12,7 +12,7 @@ import time
 
 CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 MOUNT_S = 60
-MODELS = ("strict", "ordered", "torn", "subset", "stale")
+MODELS = ("strict", "ordered", "torn", "subset", "stale", "loose")
 SYNCS = ("fsync", "fdatasync", "fsyncdir", "sync")
 
 # `content` is None for large files and folders.

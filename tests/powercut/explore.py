@@ -42,21 +42,25 @@ ERRORS = ("EIO", "ENOSPC", "EROFS")
 SHARES = 4  # of a long part, for so many processes
 SHARES_WAITING = 12  # of the cuts where each recovery takes seconds
 # The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
-# some that chance decides; the other corners of stale are those of ordered.
+# some that chance decides; the other corners of stale are those of ordered, those of
+# loose tell nothing that chance does not.
 CORNERS = {"strict": (0,), "ordered": (0, 1, 2, 3), "torn": (0, 1, 2, 3),
-           "stale": (1,)}
+           "stale": (1,), "loose": (1, 2)}
 BY_CHANCE = {"strict": (), "ordered": (4, 5, 6, 7), "torn": (4, 5, 6, 7),
-             "stale": (4, 5)}
+             "stale": (4, 5), "loose": (4, 5)}
 ALL = 3
+AS_OTHERS = ("stale", "loose")  # what has recovered from them
 SUBSETS_MAX = 64
 RECORDINGS = 5  # until one is as long as the others'
 # Of a recovery's cuts: these in turn.
 SECOND = (("strict", 0), ("ordered", 1), ("torn", 2), ("strict", 0),
-          ("ordered", 5), ("torn", 4), ("subset", 5), ("stale", 1))
+          ("ordered", 5), ("torn", 4), ("subset", 5), ("stale", 1),
+          ("loose", 2))
 
 # Of the cuts behind a sync that is left out.
-LEFT_OUT = (("strict", 0), *((model, seed) for model in ("ordered", "torn")
-                             for seed in range(32)))
+LEFT_OUT = (("strict", 0), ("loose", 1), ("loose", 2),
+            *((model, seed) for model in ("ordered", "torn")
+              for seed in range(32)))
 
 
 class Sums:
@@ -224,7 +228,7 @@ class Explorer:
                 where = f"cut after {n}, {model} {seed}"
                 if self.look(told, where, lost, n) and \
                         self.go_on(told, where, lost, self.scenario.good) \
-                        and model != "stale":  # recovered, it is as the others
+                        and model not in AS_OTHERS:
                     self.second_cuts(told, where)
 
     def before(self, tree, told, n):

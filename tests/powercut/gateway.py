@@ -83,7 +83,7 @@ HANDLER = """#!/bin/sh
 umask 022
 cd {disk}/light || exit 1
 put() {{
-	cp "$1" new && chmod 644 new && sync new && mv new firmware && sync .
+	rm -f new && cp "$1" new && chmod 644 new && sync new && mv new firmware && sync .
 }}
 case $1 in
 version) [ -s version ] && cat version || echo 1.0.0 ;;
@@ -164,7 +164,7 @@ def scenarios(build, folder):
         Scenario("self-late", *me, first, second, False, heard=False,
                  **late, **new_self),
         Scenario("self-idle", *me, first, program("version-that-stalls"), False,
-                 watched=True, **late, **new_self),
+                 watched=True, cut_short=True, **late, **new_self),
         Scenario("self-first", *me, None, first, True),
         Scenario("binary", *binary, large, True, faults=cut),
         Scenario("binary-stuck", *binary, app + STUCK, False),

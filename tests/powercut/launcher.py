@@ -35,7 +35,7 @@ STARTS_MAX = MAX_STARTS + 2
 MUTANTS_SAMPLED = 3
 EMPTY, FULL, RECOVERED = range(3)  # slots of the disk
 SEEDS = {"strict": [0], "ordered": range(4), "torn": range(6), "subset": range(12),
-         "stale": range(6)}
+         "stale": range(6), "loose": range(6)}
 
 # A mistake each: what of src/launch/main.c is replaced by what.
 MUTANTS = {
@@ -57,6 +57,8 @@ MUTANTS = {
     "the new version is gone before the old one is there": (
         "\tunlinkat(l->state_fd, HALF_BACK, 0);",
         "\tunlinkat(l->state_fd, HALF_BACK, 0);\n\tunlinkat(l->state_fd, TARGET, 0);"),
+    "a second name of the way back stays": (
+        "\tunlinkat(l->state_fd, HALF_BACK, 0);\n", ""),
     "the backup is not looked at": (
         "\tif (is_old(l, BACKUP))", "\tif (true)"),
     "an end cut short is not known again": (

@@ -67,6 +67,10 @@ MUTANTS = [
            "src/install/target.c",
            """	if (fsync(fd) < 0)
 		return ota_fail_errno(err, errno, "sync %s", path);""", ""),
+    Mutant("both names of a swap are taken for none", "config-stuck",
+           "src/install/target.c",
+           "	       !(target->exists && is_same_file(&staged, &target->st));",
+           "	       true;"),
     Mutant("the staged file is not synced", "self", "src/install/stage.c",
            "	if (fsync(fd) < 0)\n", "	if (false)\n"),
     Mutant("the backup is on record before it is there", "binary-stuck",

@@ -122,7 +122,7 @@ static void apply(struct image *im, const struct op *op) {
 
 /* ---- what survives a power cut ------------------------------------------ */
 
-enum model { STRICT, ORDERED, TORN, SUBSET, STALE };
+enum model { STRICT, ORDERED, TORN, SUBSET, STALE, LOOSE };
 
 static long model = STRICT, seed;
 static long sector;		/* tearing grain; 0: 4096 for even seeds, 512 for odd */
@@ -145,11 +145,13 @@ static struct node {		/* what the replay knows of an inode */
 static struct fate {		/* what becomes of an operation */
 	unsigned must;		/* change k is forced (1 << k), or the data is LOST */
 	int unit;		/* its unit, a bit in the seed of a subset; 0: none */
+	bool timed;		/* an fsync that is no fdatasync comes later */
 	char what;		/* kept, part or lost */
 } *fates;
 
 static int units;		/* groups of operations that may or may not survive */
 static int prefix;		/* ordered, stale: the metadata below this operation survives */
+static int checkpoint;		/* loose: all below it survives */
 
 static uint64_t chance(uint64_t a, uint64_t b) { return mix(mix((uint64_t)seed ^ mix(a + 1)) ^ b); }
 
@@ -176,7 +178,7 @@ static void plan_syncs(int n) {
 		} else if (op->kind == ENTRY) {
 			for (int k = 0; k < op->nchg; k++)
 				if (all || nodes[op->chg[k].dir].later & DIRECTORY) must |= 1u << k;
-			if (newentry && op->creates && f->later & (ANY | DIRECTORY)) must = 3;
+			if ((newentry || model == LOOSE) && op->creates && f->later & (ANY | DIRECTORY)) must = 3;
 		} else if (op->kind == DATA) {	/* a failed fsync marks the pages clean */
 			must = f->later & NEXT_FAILED ? LOST : all || f->later & NEXT_OK;
 			if (!must && op->off + op->len > f->pending) f->pending = op->off + op->len;
@@ -184,6 +186,7 @@ static void plan_syncs(int n) {
 			must = all || f->later & (op->kind == SIZE ? ANY : FULL);
 		}
 		fates[i].must = must;
+		fates[i].timed = all || f->later & FULL;
 		if (must || op->kind == NONE || op->kind >= FSYNC) continue;
 		int *unit = op->kind == DATA ? &f->unit : &fates[i].unit;
 		if (!*unit) *unit = ++units;
@@ -213,17 +216,18 @@ static void plan_journal(int n) {
 static bool metadata_survives(int i) {
 	int unit = fates[i].unit;
 	if (model == ORDERED || model == STALE) return i < prefix;
-	if (fates[i].must) return true;
+	if (fates[i].must || (model == LOOSE && i < checkpoint)) return true;
 	if (model == SUBSET) return unit <= 62 && seed >> (unit - 1) & 1;
-	return model == TORN && (seed < 4 ? corner(false) : chance((uint64_t)i, 3) & 1);
+	return (model == TORN || model == LOOSE) && (seed < 4 ? corner(false) : chance((uint64_t)i, 3) & 1);
 }
 
 /* Whether the bytes from offset at of an unsynced write reached the disk. */
 static bool data_survives(int i, size_t at, size_t grain) {
 	const struct node *f = &nodes[w.log[i]->ino];
 	if (model == SUBSET) return metadata_survives(i);
+	if (model == LOOSE && i < checkpoint) return true;
 	if (seed < 4) return corner(true) || i < f->flush;
-	if (model == TORN || model == STALE) return chance((uint64_t)i, at / grain) & 1;
+	if (model == TORN || model == STALE || model == LOOSE) return chance((uint64_t)i, at / grain) & 1;
 	return i < f->flush || at / BLOCK < chance(w.log[i]->ino, 9) % (f->pending / BLOCK + 2);	/* writeback, in order */
 }
 
@@ -238,6 +242,7 @@ static void extend_with_stale_blocks(struct blob **slot, size_t end) {
 /* Whether the size that an unsynced write gives survives without its bytes. */
 static bool size_survives(int i) {
 	if (model == ORDERED || model == STALE) return i < prefix;
+	if (model == LOOSE) return metadata_survives(i);
 	return model == SUBSET || (seed < 4 ? seed : (long)chance((uint64_t)i, 5) & 1);
 }
 
@@ -245,10 +250,10 @@ static bool size_survives(int i) {
 static char spill(struct inode *f, int i) {
 	struct blob **slot = &f->data;
 	const struct op *op = w.log[i];
-	size_t grain = model == ORDERED || model == STALE ? BLOCK : sector ? (size_t)sector : seed & 1 ? 512 : BLOCK;
+	size_t grain = model != TORN && model != SUBSET ? BLOCK : sector ? (size_t)sector : seed & 1 ? 512 : BLOCK;
 	size_t end = op->off + op->len, next, wrote = 0;
 	bool grows = size_survives(i);
-	if (grows && model == TORN && end > size_of(*slot)) blob_resize(slot, end);
+	if (grows && (model == TORN || model == LOOSE) && end > size_of(*slot)) blob_resize(slot, end);
 	if (grows && model == STALE && end > size_of(*slot)) extend_with_stale_blocks(slot, end);
 	for (size_t at = op->off; at < end; at = next) {
 		next = (at / grain + 1) * grain < end ? (at / grain + 1) * grain : end;
@@ -260,8 +265,25 @@ static char spill(struct inode *f, int i) {
 	return wrote == op->len ? 'k' : wrote ? 'p' : 'l';
 }
 
+/* Loose: a rename may leave both names, and never none. */
+static char rename_survives(struct image *im, int i) {
+	const struct op *op = w.log[i];
+	bool all = i < checkpoint, some = seed < 4 ? seed : (long)chance((uint64_t)i, 3) & 1;
+	bool comes = all || some || fates[i].must & 2;
+	bool goes = all || fates[i].must & 1 || (comes && seed >= 4 && chance((uint64_t)i, 4) & 1);
+	if (goes) set_entry(im, op->chg[0].dir, op->chg[0].name, op->chg[0].ino);
+	if (comes) set_entry(im, op->chg[1].dir, op->chg[1].name, op->chg[1].ino);
+	return comes && goes ? 'k' : comes || goes ? 'p' : 'l';
+}
+
+/* Loose: what is removed may come back, be it that all else stays. */
+static bool removal_is_lost(int i) {
+	const struct op *op = w.log[i];
+	return seed == 3 && op->nchg == 1 && !op->chg[0].ino && !fates[i].must;
+}
+
 /* Applies operation i as far as it survives. */
-static char survive(struct image *im, int i) {
+static char apply_survivor(struct image *im, int i) {
 	const struct op *op = w.log[i];
 	bool *stranded = &nodes[op->ino].stranded;
 	unsigned must = fates[i].must;
@@ -279,6 +301,19 @@ static char survive(struct image *im, int i) {
 	return 'k';
 }
 
+static char survive(struct image *im, int i) {
+	struct inode *f = &im->tab[w.log[i]->ino];
+	struct timespec before = f->mtime;
+	char what;
+	if (model != LOOSE) return apply_survivor(im, i);
+	if (w.log[i]->nchg == 2) return rename_survives(im, i);
+	if (removal_is_lost(i)) return 'l';
+	what = apply_survivor(im, i);
+	/* As with lazytime: times are written by fsync alone. */
+	if (!w.log[i]->nchg && !fates[i].timed && i >= checkpoint) f->mtime = before;
+	return what;
+}
+
 /* Computes the durable image after a cut behind the first n operations. */
 static struct image crash_image(int n) {
 	struct image im = image_copy(&w.base);
@@ -287,6 +322,7 @@ static struct image crash_image(int n) {
 	fates = zeros((size_t)n * sizeof *fates);
 	plan_syncs(n);
 	plan_journal(n);
+	checkpoint = seed >= 4 ? (int)(chance(11, 11) % (uint64_t)(n + 1)) : 0;
 	for (int i = 0; i < n; i++)
 		if (w.log[i]->creates) born(&im, w.log[i]);
 	for (int i = 0; i < n; i++) fates[i].what = survive(&im, i);
@@ -371,7 +407,7 @@ static size_t reply_at;		/* file offset of the reply: behind the command */
 static const struct { const char *name; long value; } names[] = {
 	{ "off", -1 }, { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EROFS", EROFS }, { "EDQUOT", EDQUOT },
 	{ "strict", STRICT }, { "ordered", ORDERED }, { "torn", TORN }, { "subset", SUBSET },
-	{ "stale", STALE },
+	{ "stale", STALE }, { "loose", LOOSE },
 };
 
 static const struct { const char *key; long *value; } options[] = {

@@ -159,7 +159,8 @@ def test_a_rename_over_a_file_is_one_change(w):
             assert (get(w.old), get(new)) == (OLD, b"new"), model
     for model in disk.MODELS[1:]:
         with w.cut(model, 1):
-            assert (get(w.old), get(new)) == (b"new", None), model
+            left = b"new" if model == "loose" else None
+            assert (get(w.old), get(new)) == (b"new", left), model
 
 
 def test_a_rename_across_folders_may_leave_both_or_none(w):
@@ -345,6 +346,49 @@ def test_stale_blocks_are_new_ones_alone(w):
         assert get(w.old)[:-1] == OLD and len(get(w.old)) == len(OLD) + 1
 
 
+def test_loose_may_leave_both_names_of_a_rename(w):
+    new = w.b / "new"
+    w.old.rename(new)
+    seen = set()
+    for seed in range(40):
+        with w.cut("loose", seed):
+            seen.add((get(w.old), get(new)))
+    assert seen == {(OLD, None), (None, OLD), (OLD, OLD)}, len(seen)
+    with w.cut("loose", 1):
+        assert w.old.stat().st_ino == new.stat().st_ino
+        assert w.old.stat().st_nlink == 2
+    sync(w.b)
+    sync(w.a)
+    for seed in range(40):
+        with w.cut("loose", seed):
+            assert (get(w.old), get(new)) == (None, OLD)
+
+
+def test_loose_brings_back_what_was_removed(w):
+    w.old.unlink()
+    put(w.a / "new", b"new")
+    with w.cut("loose", 3):
+        assert (get(w.old), get(w.a / "new")) == (OLD, b"new")
+    with w.cut("loose", 1):  # of its full size, and empty
+        assert (get(w.old), get(w.a / "new")) == (None, bytes(3))
+
+
+def test_loose_writes_times_with_fsync_alone(w):
+    before = w.old.stat().st_mtime_ns
+    fd = os.open(w.old, os.O_WRONLY)
+    os.write(fd, b"NEW")
+    os.fdatasync(fd)
+    os.close(fd)
+    after = w.old.stat().st_mtime_ns
+    with w.cut("loose", 3):
+        assert get(w.old)[:3] == b"NEW" and w.old.stat().st_mtime_ns == before
+    with w.cut("strict"):
+        assert w.old.stat().st_mtime_ns == after
+    sync(w.old)
+    with w.cut("loose", 0):
+        assert w.old.stat().st_mtime_ns == after != before
+
+
 def test_subset_has_every_subset(w):
     for i in range(4):
         (w.a / str(i)).mkdir()
@@ -471,6 +515,7 @@ class Updater:
         else:
             self.tell(b"installing\n")
         new, backup = self.bin / "app.new", self.bin / "app.old"
+        new.unlink(missing_ok=True)  # it may be a second name of the program
         put(new, NEW, sync=self.flaw != "file not synced")
         backup.unlink(missing_ok=True)
         os.link(self.app, backup)
@@ -548,19 +593,19 @@ def test_a_file_that_is_not_synced_is_missed(w):
 
 
 def test_a_folder_that_is_not_synced_is_missed(w):
-    expect_found(w, "folder not synced", ["strict", "torn", "subset"],
+    expect_found(w, "folder not synced", ["strict", "torn", "subset", "loose"],
                  "told that it is installed, and it is not",
                  ["rename /state/status.new", "fsyncdir /state"])
 
 
 def test_a_gap_between_old_and_new_is_missed(w):
-    expect_found(w, "gap", ["ordered", "torn", "subset", "stale"],
+    expect_found(w, "gap", ["ordered", "torn", "subset", "stale", "loose"],
                  "the program is gone",
                  ["unlink /bin/app", "rename /bin/app.new"])
 
 
 def test_a_status_written_in_place_is_missed(w):
-    expect_found(w, "status in place", ["ordered", "torn", "subset", "stale"],
+    expect_found(w, "status in place", ["ordered", "torn", "subset", "stale", "loose"],
                  "the status cannot be read",
                  ["truncate /state/status", "write /state/status"])
 
