@@ -82,13 +82,14 @@ bool policy_accepts(const struct policy_facts *facts, const struct offer *offer,
 	       policy_has_room(facts, offer->size_bytes, err);
 }
 
+/* One that is over and still there could not be recorded as released. */
 static uint64_t until_hold_ends(const struct policy_facts *facts)
 {
 	if (facts->hold_until_ms == 0)
 		return UINT64_MAX;
 	return facts->hold_until_ms > facts->now_ms ?
 		       (uint64_t)(facts->hold_until_ms - facts->now_ms) :
-		       0;
+		       POLICY_HOLD_AGAIN_MS;
 }
 
 const char *policy_wait(const struct policy_facts *facts,

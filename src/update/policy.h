@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* After a hold that is over could not be taken off the disk. */
+#define POLICY_HOLD_AGAIN_MS (60 * UINT64_C(1000))
+
 struct policy_facts {
 	const struct config_update *update;
 	const struct config_download *download;
