@@ -245,7 +245,6 @@ static void take_away(struct installation *in)
 {
 	struct ota_error err;
 
-	in->restored = true;
 	go_on(in, target_remove(in->target.path, &err) ? NULL : &err);
 }
 

@@ -43,6 +43,23 @@ static void hashes_in_both_ways_at_once(void **state)
 	hasher_free(hasher);
 }
 
+static void every_byte_counts(void **state)
+{
+	struct hasher *hasher = make(HASHER_MD5 | HASHER_SHA256);
+	struct ota_error err = OTA_ERROR_INIT;
+	struct digest md5, sha256;
+	char text[1000];
+
+	memset(text, 'a', sizeof(text));
+	assert_true(hasher_update(hasher, text, sizeof(text), &err));
+	assert_true(hasher_finish(hasher, &md5, &sha256, &err));
+	assert_string_equal(md5.hex, "cabe45dcc9ae5b66ba86600cca6b8ba8");
+	assert_string_equal(sha256.hex,
+			    "41edece42d63e8d9bf515a9ba6932e1c"
+			    "20cbc9f5a5d134645adb5db1b9737ea3");
+	hasher_free(hasher);
+}
+
 static void fills_only_what_was_asked_for(void **state)
 {
 	struct hasher *hasher = make(HASHER_SHA256);
@@ -96,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hashes_in_both_ways_at_once),
+		cmocka_unit_test(every_byte_counts),
 		cmocka_unit_test(fills_only_what_was_asked_for),
 		cmocka_unit_test(reset_forgets),
 		cmocka_unit_test(openssl_is_there),

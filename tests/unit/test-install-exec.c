@@ -164,6 +164,25 @@ static void a_busy_device_is_told_as_busy(void **state)
 	assert_false(install_run(fx, INSTALL_CHECK));
 	assert_int_equal(fx->err.kind, OTA_ERROR_BUSY);
 	says(fx, "a phase is being measured");
+	install_until(fx, INSTALL_STAGE);
+	assert_false(install_run(fx, INSTALL_SWAP));
+	assert_int_equal(fx->err.kind, OTA_ERROR_BUSY);
+	/* It did nothing yet, and is asked again. */
+	assert_int_equal(installation_inspect(fx->in, &fx->err),
+			 INSTALL_FOUND_UNTOUCHED);
+}
+
+/* A restart would not know that it was, and install it once more. */
+static void what_is_installed_must_be_on_record(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	handler(fx, "");
+	install_until(fx, INSTALL_CHECK);
+	install_write(install_path(fx, "state/install"), "", 0644);
+	assert_false(install_run(fx, INSTALL_SWAP));
+	assert_int_equal(installation_inspect(fx->in, &fx->err),
+			 INSTALL_FOUND_SWAPPED);
 }
 
 static void a_handler_need_not_know_check_and_health(void **state)
@@ -512,6 +531,7 @@ int main(void)
 		TEST(progress_is_passed_on),
 		TEST(a_refusal_by_check_stops_the_job),
 		TEST(a_busy_device_is_told_as_busy),
+		TEST(what_is_installed_must_be_on_record),
 		TEST(a_handler_need_not_know_check_and_health),
 		TEST(a_handler_has_to_know_install_and_rollback),
 		TEST(a_missing_handler_fails_the_job),

@@ -106,6 +106,44 @@ static void launcher_ends_the_trial(struct install_fixture *fx,
 
 /* ---- forward ---- */
 
+static void a_trial_has_the_limits_of_the_configuration(void **state)
+{
+	struct install_fixture *fx = *state;
+	struct trial trial;
+
+	fx->env.max_trial_starts = 7;
+	fx->env.confirm_timeout_ms = 1500;
+	install_until(fx, INSTALL_SWAP);
+	assert_true(trial_read(fx->state, &trial, &fx->err));
+	assert_int_equal(trial.max_starts, 7);
+	assert_int_equal(trial.timeout_s, 2);
+	trial_done(&trial);
+}
+
+static void without_a_backup_there_is_no_trial(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_begin(fx);
+	assert_true(install_run(fx, INSTALL_STAGE));
+	assert_false(install_run(fx, INSTALL_SWAP));
+	assert_false(install_exists(marker(fx)));
+	assert_is(fx, fx->target, "old");
+}
+
+/* Else otad-launch would end what is confirmed. */
+static void a_marker_that_stays_is_not_confirmed(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	installation_online(fx->in);
+	assert_int_equal(unlink(marker(fx)), 0);
+	assert_int_equal(mkdir(marker(fx), 0755), 0);
+	install_write(install_path(fx, "state/trial/full"), "", 0644);
+	assert_false(install_run(fx, INSTALL_CONFIRM));
+}
+
 static void the_trial_is_on_before_the_swap_is_seen(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -461,6 +499,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_trial_is_on_before_the_swap_is_seen),
 		TEST(the_marker_has_the_digest_of_the_backup),
+		TEST(a_trial_has_the_limits_of_the_configuration),
+		TEST(without_a_backup_there_is_no_trial),
+		TEST(a_marker_that_stays_is_not_confirmed),
 		TEST(a_swap_that_fails_leaves_no_trial),
 		TEST(without_a_marker_nothing_is_swapped),
 		TEST(what_is_no_program_never_gets_a_trial),

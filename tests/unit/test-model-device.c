@@ -56,6 +56,7 @@ static void settings_live_as_long_as_anybody_needs_them(void **state)
 	assert_non_null(settings);
 	assert_non_null(device);
 	assert_int_equal(settings->keep, MODULE_KEEP_DEFAULT);
+	assert_int_equal(settings->timeout_ms, MODULE_TIMEOUT_DEFAULT_MS);
 	assert_true(device_add_module(device, settings));
 	assert_null(module_settings_unref(settings));
 	assert_string_equal(
@@ -119,6 +120,7 @@ static void a_copy_outlives_the_original(void **state)
 
 	device->address = strdup("1,2");
 	device->owner_data = settings;
+	device->registered = true;
 	assert_true(device_add_key(device, "Address", "1,2"));
 	assert_true(device_add_module(device, settings));
 	assert_true(module_set_version(&device->modules[0], "3"));
@@ -129,6 +131,7 @@ static void a_copy_outlives_the_original(void **state)
 	assert_non_null(copy);
 	assert_string_equal(copy->name, "meter");
 	assert_string_equal(copy->class_name, "meters");
+	assert_true(copy->registered);
 	assert_string_equal(copy->address, "1,2");
 	assert_string_equal(key_value_get(copy->keys, copy->n_keys, "Address"),
 			    "1,2");
@@ -194,12 +197,21 @@ static void the_gateway_comes_first(void **state)
 
 static void a_removed_device_leaves_room_for_its_like(void **state)
 {
+	struct module_settings *settings =
+		module_settings_new("a", INSTALLER_SELF);
 	struct inventory *inventory = inventory_new();
+	struct device *device = device_new("b", NULL);
+	struct ota_error err;
 
+	device->address = strdup("2");
 	add_device(inventory, "a", "1");
-	add_device(inventory, "b", "2");
 	add_device(inventory, "c", "3");
+	assert_true(device_add_module(device, settings));
+	module_settings_unref(settings);
+	assert_true(inventory_add(inventory, device, &err));
+	assert_int_equal(inventory_count_modules(inventory), 1);
 	assert_true(inventory_remove(inventory, "b"));
+	assert_int_equal(inventory_count_modules(inventory), 0);
 	assert_false(inventory_remove(inventory, "b"));
 	assert_null(inventory_find(inventory, "b"));
 	assert_null(inventory_find_address(inventory, "2"));

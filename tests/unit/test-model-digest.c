@@ -82,6 +82,9 @@ static void equal_means_the_same_algorithm_and_bytes(void **state)
 	assert_false(digest_equal(&a, &b));
 	assert_true(digest_set(&b, DIGEST_SHA256, SHA256));
 	assert_false(digest_equal(&a, &b));
+	/* Nor is one that begins like it. */
+	assert_true(digest_set(&b, DIGEST_SHA256, MD5 MD5));
+	assert_false(digest_equal(&a, &b));
 }
 
 int main(void)

@@ -356,6 +356,8 @@ static struct offer *load(const char *text, struct ota_error *err)
 	return offer;
 }
 
+#define SIXTEEN "0123456789abcdef"
+
 static void a_spoilt_file_gives_no_offer(void **state)
 {
 	static const char *const texts[] = {
@@ -379,6 +381,8 @@ static void a_spoilt_file_gives_no_offer(void **state)
 		GOOD ",\"sha256\":\"" MD5 "\"}",
 		GOOD ",\"force\":1}",
 		GOOD ",\"msg_id\":\"\"}",
+		GOOD ",\"msg_id\":\"" SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+		SIXTEEN SIXTEEN SIXTEEN SIXTEEN "0\"}",
 		GOOD ",\"msg_id\":\"a\\nb\"}",
 		GOOD ",\"msg_id\":\"a\\u0000\"}",
 		GOOD ",\"msg_id\":true}",

@@ -260,6 +260,7 @@ static void there_is_one_spelling_only(void **state)
 		{ "sha256: ", "sha256: 0" },
 		{ "\n", "\r\n" },
 		{ "signature: ", "signature:  " },
+		{ "signature: ", "signature:     " },
 		{ "signature: ", "signature: \n" },
 		{ "==\n", "=\n" },
 		{ "==\n", "==" },
@@ -305,6 +306,7 @@ static void a_signed_text_must_still_be_a_manifest(void **state)
 {
 	static const char *const edits[] = {
 		"s/size: 8/size: 08/",
+		"s/size: 8/size: 18446744073709551624/",
 		"s/manifest: 1/manifest: 2/",
 		"s/module:/Module:/",
 		"s/\\(sha256: \\)\\(.*\\)/\\1\\U\\2/",
@@ -328,6 +330,46 @@ static void a_signed_text_must_still_be_a_manifest(void **state)
 		text = read_text(fx, "n.sig");
 		if (check(fx, "ed.pem", text))
 			fail_msg("accepted: %s", text);
+	}
+}
+
+/* Which OpenSSL calls an error, not a bad signature. */
+static void what_is_no_signature_at_all_is_refused(void **state)
+{
+	static const char *const keys[] = { "ed", "ec", "rsa" };
+	static const char *const lines[] = { "AAAA", "MAA=", "MAYCAQACAQA=" };
+	struct fixture *fx = *state;
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(keys); i++) {
+		OTA_CLEANUP(freep) char *text = sign(fx, keys[i]);
+		char pattern[16];
+
+		snprintf(pattern, sizeof(pattern), "%s.pem", keys[i]);
+		assert_true(check(fx, pattern, text));
+		for (size_t k = 0; k < OTA_ARRAY_SIZE(lines); k++) {
+			sprintf(strstr(text, "signature: "), "signature: %s\n",
+				lines[k]);
+			if (check(fx, pattern, text))
+				fail_msg("accepted: %s", text);
+		}
+	}
+}
+
+/* The sanitizers would see it go past its place. */
+static void a_long_line_is_refused(void **state)
+{
+	static const char *const lines[] = { "module", "version", "signature" };
+	struct fixture *fx = *state;
+	OTA_CLEANUP(freep) char *text = sign(fx, "ed");
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(lines); i++) {
+		OTA_CLEANUP(freep) char *longer = NULL;
+		const char *value = strstr(text, lines[i]) + strlen(lines[i]) + 2;
+
+		assert_true(asprintf(&longer, "%.*s%02800d%s",
+				     (int)(value - text), text, 0,
+				     strchr(value, '\n')) > 0);
+		assert_false(check(fx, "ed.pem", longer));
 	}
 }
 
@@ -453,6 +495,8 @@ int main(void)
 		cmocka_unit_test(there_is_one_spelling_only),
 		cmocka_unit_test(the_spare_bits_of_base64_are_zero),
 		cmocka_unit_test(a_signed_text_must_still_be_a_manifest),
+		cmocka_unit_test(what_is_no_signature_at_all_is_refused),
+		cmocka_unit_test(a_long_line_is_refused),
 		cmocka_unit_test(long_texts_are_refused),
 		cmocka_unit_test(private_keys_are_refused_with_advice),
 		cmocka_unit_test(every_key_of_a_file_counts),

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,6 +43,42 @@ struct dirent *readdir(DIR *dir)
 	return NULL;
 }
 
+/* Of the next files that are opened to be read. */
+static struct {
+	unsigned count;
+	int why;
+} bad_reads;
+
+int fstat(int fd, struct stat *st)
+{
+	if (bad_reads.count == 0)
+		return fstatat(fd, "", st, AT_EMPTY_PATH);
+	bad_reads.count--;
+	errno = bad_reads.why;
+	return -1;
+}
+
+static struct {
+	unsigned of_folders;
+	bool fail; /* those of content */
+} syncs;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	syncs.of_folders += fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	if (!syncs.fail)
+		return (int)syscall(SYS_fdatasync, fd);
+	errno = EIO;
+	return -1;
+}
+
 struct fixture {
 	char dir[64];
 	struct store store;
@@ -48,12 +87,15 @@ struct fixture {
 	struct ota_error err;
 	size_t entries;
 	char last[JOB_ID_SIZE];
+	enum ota_error_kind last_error;
 };
 
 static int set_up(void **state)
 {
 	struct fixture *fx = calloc(1, sizeof(*fx));
 
+	bad_reads.count = 0;
+	syncs.fail = false;
 	strcpy(fx->dir, "/tmp/otad-test-XXXXXX");
 	assert_non_null(mkdtemp(fx->dir));
 	if (!store_open(&fx->store, fx->dir, &fx->err))
@@ -93,6 +135,7 @@ static bool count(const struct history_entry *entry, void *user_data)
 
 	fx->entries++;
 	snprintf(fx->last, sizeof(fx->last), "%s", entry->job);
+	fx->last_error = entry->error;
 	return true;
 }
 
@@ -136,6 +179,63 @@ static void the_last_entries_come_oldest_first(void **state)
 	assert_int_equal(entries(fx, 3), 3);
 	assert_string_equal(fx->last, "0000000000000005");
 	assert_int_equal(entries(fx, 100), 5);
+}
+
+static void an_entry_tells_why_it_failed(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->job.state = JOB_STATE_FAILED;
+	fx->job.cause = OTA_ERROR_DIGEST_MISMATCH;
+	append(fx, 1);
+	assert_int_equal(entries(fx, 1), 1);
+	assert_int_equal(fx->last_error, OTA_ERROR_DIGEST_MISMATCH);
+}
+
+static off_t history_size(const struct fixture *fx)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	return (off_t)file_size_bytes(path);
+}
+
+/* The next attempt would take it for written, and go on with the report. */
+static void a_line_that_is_not_synced_does_not_stay(void **state)
+{
+	struct fixture *fx = *state;
+	off_t before;
+
+	append(fx, 1);
+	before = history_size(fx);
+	strcpy(fx->job.id, "0000000000000002");
+	syncs.fail = true;
+	assert_false(history_append(&fx->store, &fx->job, &fx->totals, &fx->err));
+	syncs.fail = false;
+	assert_int_equal(fx->err.sys_errno, EIO);
+	assert_int_equal(history_size(fx), before);
+	assert_int_equal(fx->totals.succeeded, 1);
+}
+
+static void half_a_line_is_a_failure(void **state)
+{
+	struct fixture *fx = *state;
+	struct rlimit limit, before;
+	off_t size;
+	bool ok;
+
+	append(fx, 1);
+	size = history_size(fx);
+	strcpy(fx->job.id, "0000000000000002");
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)size + 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ok = history_append(&fx->store, &fx->job, &fx->totals, &fx->err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_false(ok);
+	assert_int_equal(history_size(fx), size);
 }
 
 static void a_job_told_again_after_a_power_cut_stands_once(void **state)
@@ -220,9 +320,13 @@ static void the_older_half_goes_when_it_grows_too_long(void **state)
 	append(fx, 1);
 	for (size_t i = 0; i <= HISTORY_MAX_BYTES / (sizeof(line) - 1); i++)
 		damage(fx, line);
+	syncs.of_folders = 0;
 	append(fx, 2);
+	/* What is added to it next is synced by its content alone. */
+	assert_int_equal(syncs.of_folders, 1);
 	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
 	assert_true(file_size_bytes(path) < HISTORY_MAX_BYTES * 6 / 10);
+	assert_true(file_size_bytes(path) > HISTORY_MAX_BYTES * 4 / 10);
 	assert_int_equal(entries(fx, SIZE_MAX), 1);
 	assert_string_equal(fx->last, "0000000000000002");
 }
@@ -250,6 +354,18 @@ static void what_left_the_history_still_counts(void **state)
 	assert_int_equal(totals.failed, 1000);
 	assert_int_equal(totals.rolled_back, 1000);
 	assert_int_equal(totals.bytes, 4000 * 1000);
+}
+
+static void a_sum_that_stands_alone_is_kept(void **state)
+{
+	struct fixture *fx = *state;
+	struct history_totals totals;
+
+	damage(fx, "{\"gone\":{\"succeeded\":7,\"failed\":0,"
+		   "\"rolled_back\":0,\"bytes\":70}}\n");
+	append(fx, 1);
+	assert_true(history_count(&fx->store, &totals, &fx->err));
+	assert_int_equal(totals.succeeded, 8);
 }
 
 static void a_history_beyond_all_bounds_is_set_aside(void **state)
@@ -355,6 +471,80 @@ static void the_third_failure_of_one_artifact_is_the_last_for_a_day(void **state
 	module_record_forgive(record);
 	assert_false(module_record_refuses(record, fx->job.offer, 1000));
 	offer_free(other);
+	module_record_free(record);
+}
+
+static void each_artifact_has_strikes_of_its_own(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+	struct offer *first = offer_copy(fx->job.offer);
+
+	fx->job.overall_percent = 99;
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 1);
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 2);
+	/* Mended, under the same version. */
+	digest_set(&fx->job.offer->md5, DIGEST_MD5,
+		   "00000000000000000000000000000000");
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 3);
+	assert_false(module_record_refuses(record, fx->job.offer, 1000));
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 4);
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 5);
+	assert_true(module_record_refuses(record, fx->job.offer, 1000));
+	assert_false(module_record_refuses(record, first, 1000));
+	offer_free(first);
+	module_record_free(record);
+}
+
+static void what_the_artifact_cannot_help_is_no_strike(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->job.overall_percent = 99;
+	for (enum ota_error_kind kind = OTA_ERROR_NONE + 1;
+	     kind < OTA_ERROR_KIND_COUNT; kind++) {
+		bool strikes = kind == OTA_ERROR_DIGEST_MISMATCH ||
+			       kind == OTA_ERROR_SIGNATURE_INVALID ||
+			       kind == OTA_ERROR_INSTALL_FAILED ||
+			       kind == OTA_ERROR_HEALTH_CHECK_FAILED;
+		struct module_record *record = load(fx);
+
+		fail_with(fx, record, kind, kind);
+		assert_int_equal(record->strikes, strikes);
+		module_record_free(record);
+	}
+}
+
+static void a_success_clears_the_strikes_before_it(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	fx->job.overall_percent = 99;
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 1);
+	fail_with(fx, record, OTA_ERROR_INSTALL_FAILED, 2);
+	fx->job.state = JOB_STATE_SUCCEEDED;
+	strcpy(fx->job.id, "0000000000000003");
+	assert_true(module_record_end(record, &fx->job, 1000));
+	assert_int_equal(record->strikes, 0);
+	module_record_free(record);
+}
+
+static void after_a_rollback_there_is_no_way_further_back(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+
+	assert_true(module_record_end(record, &fx->job, 1000));
+	fx->job.state = JOB_STATE_ROLLED_BACK;
+	fx->job.cause_text = strdup("it is sick");
+	strcpy(fx->job.id, "0000000000000002");
+	assert_true(module_record_end(record, &fx->job, 1000));
+	save(fx, record);
+	record = load(fx);
+	assert_string_equal(record->version, "1.0.0");
+	assert_null(record->previous);
+	assert_string_equal(record->last_message, "it is sick");
 	module_record_free(record);
 }
 
@@ -493,6 +683,36 @@ static void an_unreadable_record_is_set_aside(void **state)
 	assert_true(file_exists(bad));
 }
 
+static void a_record_that_cannot_be_read_now_is_not_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct module_record *record = load(fx);
+	char path[128];
+
+	save(fx, record);
+	bad_reads.count = 1;
+	bad_reads.why = ENOMEM;
+	assert_null(module_record_load(&fx->store, "self", "app", &fx->err));
+	snprintf(path, sizeof(path), "%s/modules/self%%2Fapp.json", fx->dir);
+	assert_true(file_exists(path));
+}
+
+static void nobody_else_reads_the_state(void **state)
+{
+	struct fixture *fx = *state;
+	struct stat st;
+	char path[128];
+
+	save(fx, load(fx));
+	append(fx, 1);
+	snprintf(path, sizeof(path), "%s/modules/self%%2Fapp.json", fx->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	snprintf(path, sizeof(path), "%s/history.jsonl", fx->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
 static struct module_record *load_text(struct fixture *fx, const char *text)
 {
 	char path[128];
@@ -615,6 +835,50 @@ static void what_stands_in_its_way_is_set_aside(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* What it leads to may only not be mounted yet. */
+static void a_link_in_the_place_of_a_folder_is_left_alone(void **state)
+{
+	struct fixture *fx = *state;
+	struct stat st;
+	char path[128];
+
+	store_close(&fx->store);
+	snprintf(path, sizeof(path), "%s/jobs", fx->dir);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink("/nonexistent/jobs", path), 0);
+	assert_false(store_open(&fx->store, fx->dir, &fx->err));
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
+static void one_bad_moment_of_the_disk_costs_no_file(void **state)
+{
+	struct fixture *fx = *state;
+	unsigned documents = 0;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/jobs/a.json", fx->dir);
+	assert_true(file_write(path, "{}", 2, 0600, &fx->err));
+	bad_reads.why = EIO;
+	bad_reads.count = 1;
+	assert_true(store_each(&fx->store, STORE_JOBS, count_documents,
+			       &documents, &fx->err));
+	assert_int_equal(documents, 1);
+	assert_true(file_exists(path));
+	/* What stays unreadable must not stop every start. */
+	bad_reads.count = 2;
+	assert_true(store_each(&fx->store, STORE_JOBS, count_documents,
+			       &documents, &fx->err));
+	assert_int_equal(documents, 1);
+	assert_false(file_exists(path));
+	/* Once: the next start leaves it there. */
+	assert_true(store_each(&fx->store, STORE_JOBS, count_documents,
+			       &documents, &fx->err));
+	assert_int_equal(documents, 1);
+	strcat(path, ".bad");
+	assert_true(file_exists(path));
+}
+
 static void leftovers_are_tidied_and_damage_set_aside(void **state)
 {
 	static const char *const files[] = { "a.json", "b.json", "c.json.tmp" };
@@ -697,6 +961,9 @@ int main(void)
 		TEST(a_folder_that_cannot_be_read_is_not_an_empty_one),
 		TEST(no_history_is_an_empty_one),
 		TEST(the_last_entries_come_oldest_first),
+		TEST(an_entry_tells_why_it_failed),
+		TEST(a_line_that_is_not_synced_does_not_stay),
+		TEST(half_a_line_is_a_failure),
 		TEST(a_job_told_again_after_a_power_cut_stands_once),
 		TEST(a_torn_last_line_is_written_over),
 		TEST(what_a_power_cut_left_is_written_over),
@@ -704,10 +971,15 @@ int main(void)
 		TEST(lines_of_nonsense_are_passed_over),
 		TEST(the_older_half_goes_when_it_grows_too_long),
 		TEST(what_left_the_history_still_counts),
+		TEST(a_sum_that_stands_alone_is_kept),
 		TEST(a_history_beyond_all_bounds_is_set_aside),
 		TEST(what_is_no_file_is_not_the_history),
 		TEST(a_success_is_remembered),
 		TEST(the_third_failure_of_one_artifact_is_the_last_for_a_day),
+		TEST(each_artifact_has_strikes_of_its_own),
+		TEST(what_the_artifact_cannot_help_is_no_strike),
+		TEST(a_success_clears_the_strikes_before_it),
+		TEST(after_a_rollback_there_is_no_way_further_back),
 		TEST(ends_are_counted_once_each),
 		TEST(a_failure_before_the_backup_leaves_the_way_back),
 		TEST(a_broken_link_is_no_strike),
@@ -717,11 +989,15 @@ int main(void)
 		TEST(a_refusal_for_old_strikes_is_no_new_one),
 		TEST(an_unreadable_record_is_set_aside),
 		TEST(numbers_of_a_record_stay_within_bounds),
+		TEST(a_record_that_cannot_be_read_now_is_not_lost),
+		TEST(nobody_else_reads_the_state),
 		TEST(a_record_of_nonsense_is_an_empty_one),
 		TEST(a_second_otad_is_refused),
 		TEST(names_do_not_leave_their_folder),
 		TEST(odd_things_among_jobs_are_set_aside),
 		TEST(what_stands_in_its_way_is_set_aside),
+		TEST(a_link_in_the_place_of_a_folder_is_left_alone),
+		TEST(one_bad_moment_of_the_disk_costs_no_file),
 		TEST(leftovers_are_tidied_and_damage_set_aside),
 		TEST(mains_power_passes_and_the_fullest_battery_counts),
 	};

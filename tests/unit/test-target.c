@@ -147,7 +147,9 @@ static void the_new_file_comes_and_the_old_one_is_kept(void **state)
 	install_until(fx, INSTALL_CLEAN - 2);
 	install_assert_text(fx->target, "new");
 	install_assert_text(fx->backup, "old");
+	forget_calls();
 	assert_true(install_run(fx, INSTALL_CLEAN));
+	assert_string_equal(disk.calls, "d"); /* its record goes */
 	install_assert_text(fx->target, "new");
 	install_assert_text(fx->backup, "old");
 	nothing_is_staged(fx);
@@ -233,6 +235,28 @@ static void what_is_untouched_is_synced_when_it_goes_back(void **state)
 	forget_calls();
 	assert_true(install_run(fx, INSTALL_ROLL_BACK));
 	assert_string_equal(disk.calls, "d");
+}
+
+static void a_way_back_lasts(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_ROLL_BACK));
+	/* On record first: what runs has to follow. */
+	assert_string_equal(disk.calls, "frdrd");
+}
+
+static void a_way_back_to_nothing_lasts(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	assert_int_equal(unlink(fx->target), 0);
+	install_until(fx, INSTALL_SWAP);
+	forget_calls();
+	assert_true(install_run(fx, INSTALL_ROLL_BACK));
+	assert_string_equal(disk.calls, "frdd");
 }
 
 static void what_cannot_be_synced_is_not_staged(void **state)
@@ -341,6 +365,17 @@ static void another_size_is_told_as_such(void **state)
 	install_until(fx, INSTALL_BACKUP);
 	assert_false(install_run(fx, INSTALL_STAGE));
 	assert_int_equal(fx->err.kind, OTA_ERROR_SIZE_MISMATCH);
+}
+
+static void an_md5_is_enough_to_know_it_by(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	assert_true(digest_set(&fx->request.digest, DIGEST_MD5,
+			       "22af645d1859cb5ca6da0c484f1f37ea"));
+	fx->request.artifact_fresh = false;
+	install_until(fx, INSTALL_SWAP);
+	install_assert_text(fx->target, "new");
 }
 
 static void a_lost_artifact_is_a_clear_failure(void **state)
@@ -473,6 +508,17 @@ static void other_hard_links_are_refused(void **state)
 	assert_int_equal(link(fx->target, install_path(fx, "other")), 0);
 	refuses_backup(fx, OTA_ERROR_INCOMPATIBLE, "hard links");
 	assert_false(install_exists(fx->backup));
+}
+
+static void hard_links_that_came_since_are_refused(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_BACKUP);
+	assert_int_equal(link(fx->target, install_path(fx, "other")), 0);
+	assert_false(install_run(fx, INSTALL_STAGE));
+	assert_int_equal(fx->err.kind, OTA_ERROR_INCOMPATIBLE);
+	assert_true(install_exists(fx->artifact));
 }
 
 /* ---- file systems that do not let us ---- */
@@ -629,6 +675,26 @@ static void without_a_backup_there_is_no_way_back(void **state)
 	install_assert_text(fx->target, "new");
 }
 
+static void a_link_is_no_backup(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	assert_int_equal(unlink(fx->backup), 0);
+	install_write(install_path(fx, "elsewhere"), "old", 0640);
+	assert_int_equal(symlink(install_path(fx, "elsewhere"), fx->backup), 0);
+	assert_false(installation_has_backup(fx->in));
+}
+
+static void the_old_file_is_known_without_its_backup(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_BACKUP);
+	assert_int_equal(unlink(fx->backup), 0);
+	assert_int_equal(install_inspect(fx), INSTALL_FOUND_UNTOUCHED);
+}
+
 /* `otactl rollback`, long after the job: another one, with nothing to install. */
 static void a_later_job_may_go_back_too(void **state)
 {
@@ -710,6 +776,32 @@ static void what_cannot_be_looked_at_is_unknown(void **state)
 	assert_int_equal(install_inspect(fx), INSTALL_FOUND_SWAPPED);
 }
 
+static void a_target_that_cannot_be_looked_at_is_unknown(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	/* As if its file system were not mounted. */
+	assert_int_equal(rename(install_path(fx, "place"),
+				install_path(fx, "away")),
+			 0);
+	assert_int_equal(install_inspect(fx), INSTALL_FOUND_UNKNOWN);
+	assert_int_equal(rename(install_path(fx, "away"),
+				install_path(fx, "place")),
+			 0);
+}
+
+static void a_record_is_no_link_to_another(void **state)
+{
+	struct install_fixture *fx = *state;
+	const char *record = install_path(fx, "state/install/self%2Fapp");
+
+	install_until(fx, INSTALL_SWAP);
+	assert_int_equal(rename(record, install_path(fx, "record")), 0);
+	assert_int_equal(symlink(install_path(fx, "record"), record), 0);
+	assert_int_equal(install_inspect(fx), INSTALL_FOUND_UNTOUCHED);
+}
+
 /* ---- power cuts ---- */
 
 static void every_step_may_be_run_again(void **state)
@@ -772,8 +864,19 @@ static void half_a_staged_file_is_made_anew(void **state)
 
 	install_until(fx, INSTALL_BACKUP);
 	install_write(fx->staged, "n", 0600);
+	fx->request.artifact_shared = true;
 	install_run_twice(fx, INSTALL_STAGE);
 	install_assert_text(fx->staged, "new");
+}
+
+static void half_a_backup_goes_with_a_job_that_ends(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_write(install_path(fx, "place/app.old.tmp"), "ol", 0600);
+	install_begin(fx);
+	assert_true(install_run(fx, INSTALL_CLEAN));
+	nothing_is_staged(fx);
 }
 
 static void half_a_backup_is_made_anew(void **state)
@@ -897,6 +1000,8 @@ int main(void)
 		TEST(what_is_moved_lasts_in_its_new_folder),
 		TEST(a_swap_that_was_done_is_synced_again),
 		TEST(what_is_untouched_is_synced_when_it_goes_back),
+		TEST(a_way_back_lasts),
+		TEST(a_way_back_to_nothing_lasts),
 		TEST(what_cannot_be_synced_is_not_staged),
 		TEST(a_copied_backup_lasts_before_it_is_recorded),
 		TEST(an_artifact_with_two_names_is_copied),
@@ -905,6 +1010,7 @@ int main(void)
 		TEST(what_this_process_did_not_verify_is_hashed),
 		TEST(a_copy_is_checked_even_when_fresh),
 		TEST(another_size_is_told_as_such),
+		TEST(an_md5_is_enough_to_know_it_by),
 		TEST(a_lost_artifact_is_a_clear_failure),
 		TEST(mode_owner_and_attributes_stay),
 		TEST(capabilities_stay),
@@ -914,6 +1020,7 @@ int main(void)
 		TEST(a_folder_is_refused),
 		TEST(a_missing_folder_is_named),
 		TEST(other_hard_links_are_refused),
+		TEST(hard_links_that_came_since_are_refused),
 		TEST(a_read_only_file_system_is_a_matter_of_permission),
 		TEST(a_file_system_that_turns_read_only_is_told_when_staging),
 		TEST(a_full_file_system_leaves_nothing_behind),
@@ -925,15 +1032,20 @@ int main(void)
 		TEST(a_first_installation_forgets_an_older_backup),
 		TEST(rolling_back_before_the_swap_only_tidies_up),
 		TEST(without_a_backup_there_is_no_way_back),
+		TEST(a_link_is_no_backup),
+		TEST(the_old_file_is_known_without_its_backup),
 		TEST(a_later_job_may_go_back_too),
 		TEST(the_next_job_keeps_what_is_there_then),
 		TEST(each_device_has_a_record_of_its_own),
 		TEST(a_record_of_another_job_is_ignored),
 		TEST(what_cannot_be_looked_at_is_unknown),
+		TEST(a_target_that_cannot_be_looked_at_is_unknown),
+		TEST(a_record_is_no_link_to_another),
 		TEST(every_step_may_be_run_again),
 		TEST(every_step_may_be_run_again_without_the_target),
 		TEST(a_moved_artifact_is_hashed_where_it_is_now),
 		TEST(half_a_staged_file_is_made_anew),
+		TEST(half_a_backup_goes_with_a_job_that_ends),
 		TEST(half_a_backup_is_made_anew),
 		TEST(half_a_way_back_is_gone_to_the_end),
 		TEST(both_names_of_a_swap_are_a_swap),

@@ -155,6 +155,88 @@ static void otad_is_installed_alone_and_before_those_who_come_later(void **state
 	expect_state(fx, "m-2", "default", JOB_STATE_VERIFYING);
 }
 
+static void offer_to_gateway(struct updater_fixture *fx, const char *version)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json),
+		 "{'msgType':'ota_upgrade','msgId':'g-%s','uuid':'HQ1',"
+		 "'data':{'version':'%s','firmwareUrl':'http://web/fw',"
+		 "'md5':'" MD5 "'}}",
+		 version, version);
+	fixture_deliver(fx, "hanqi/gateway/HQ1/command", json);
+	fake_loop_settle(fx->loop);
+}
+
+static void who_waits_for_otad_goes_on_without_it(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_installer_hold(INSTALL_SWAP, true);
+	start(fx, 2, "");
+	offer(fx, 1, "2.0");
+	offer_to_gateway(fx, "2.0");
+	offer(fx, 2, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_in(waits(fx, "m-2"), "otad itself");
+	assert_true(updater_cancel(fx->updater, NULL, NULL, &fx->err));
+	fake_loop_settle(fx->loop);
+	expect_state(fx, "m-2", "default", JOB_STATE_INSTALLING);
+}
+
+/* A gateway's own program is none of those behind it. */
+static void the_gateway_has_no_place_in_a_wave(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fixture_start(fx, "[Cloud]\nPlatform=hanqi\nGatewayId=HQ1\n"
+			  "[Mqtt]\nHost=broker\n[Update]\nWaveSize=1\n"
+			  "[Module default]\nType=binary\nPath=/opt/app\n"
+			  "[Class meter]\nModule=default exec /bin/flash\n"
+			  "[Device m-1]\nClass=meter\n");
+	fake_installer_hold(INSTALL_SWAP, true);
+	offer_to_gateway(fx, "2.0");
+	offer(fx, 1, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_INSTALLING);
+	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+}
+
+/* What one of them verified before it may be moved away by the other. */
+static void what_two_want_is_shared_after_a_restart(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "WaveSize=1\n");
+	fake_installer_hold(INSTALL_SWAP, true);
+	offer(fx, 1, "2.0");
+	offer(fx, 2, "2.0");
+	fixture_end(fx);
+	start(fx, 2, "WaveSize=1\n");
+	expect_state(fx, "m-1", "default", JOB_STATE_INSTALLING);
+	expect_state(fx, "m-2", "default", JOB_STATE_VERIFYING);
+	assert_true(fake_installer_was_shared());
+}
+
+static void each_device_hears_of_its_unusable_message(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "");
+	for (unsigned i = 1; i <= 4; i++) {
+		char json[128];
+
+		snprintf(json, sizeof(json),
+			 "{'msgType':'ota_upgrade','msgId':'m','data':{"
+			 "'version':'2.0'},'subDeviceId':'m-%u'}",
+			 (i - 1) % 2 + 1);
+		fixture_deliver(fx, "hanqi/gateway/HQ1/command", json);
+	}
+	fake_loop_settle(fx->loop);
+	/* Once a minute. */
+	assert_int_equal(fixture_count(fx, "rejected: "), 2);
+}
+
 static void one_on_trial_keeps_its_place_over_a_restart(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -308,6 +390,119 @@ static void failures_of_a_wave_outlive_a_restart(void **state)
 	expect_end(fx, "m-3", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
 }
 
+static void fails(struct updater_fixture *fx, unsigned device)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "m-%u", device);
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_INSTALL_FAILED, "broken");
+	offer(fx, device, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, name, "default", JOB_STATE_FAILED,
+		   OTA_ERROR_INSTALL_FAILED);
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_NONE, NULL);
+}
+
+static void succeeds(struct updater_fixture *fx, unsigned device)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "m-%u", device);
+	offer(fx, device, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, name, "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+}
+
+static void only_failures_of_the_artifact_stop_a_wave(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 5, "WaveStop=1\n");
+	succeeds(fx, 1);
+	fake_installer_hold(INSTALL_BACKUP, true);
+	offer(fx, 2, "2.0");
+	expect_state(fx, "m-2", "default", JOB_STATE_BACKING_UP);
+	assert_true(updater_cancel(fx->updater, "m-2", "default", &fx->err));
+	fake_loop_settle(fx->loop);
+	fake_installer_hold(INSTALL_BACKUP, false);
+	fixture_shell(fx, "rm -f download/*");
+	fake_fetch_break(OTA_ERROR_NETWORK);
+	offer(fx, 3, "2.0");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-3", "default", JOB_STATE_FAILED, OTA_ERROR_NETWORK);
+	fake_fetch_break(OTA_ERROR_NONE);
+	/* The gateway is no device of the wave, whatever it is offered. */
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_INSTALL_FAILED, "broken");
+	offer_to_gateway(fx, "2.0");
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED,
+		   OTA_ERROR_INSTALL_FAILED);
+	fake_installer_fail(INSTALL_CHECK, OTA_ERROR_NONE, NULL);
+	succeeds(fx, 4);
+	fails(fx, 5);
+	fake_installer_hold(INSTALL_SWAP, true);
+	offer_to_gateway(fx, "2.0");
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_INSTALLING);
+}
+
+static void another_artifact_is_another_wave(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "WaveStop=1\n");
+	fails(fx, 1);
+	/* The same version, built anew; that it is wrong is its own affair. */
+	fixture_deliver(fx, "hanqi/gateway/HQ1/command",
+			"{'msgType':'ota_upgrade','msgId':'n','subDeviceId':'m-2',"
+			"'data':{'version':'2.0','firmwareUrl':'http://web/fw',"
+			"'md5':'00000000000000000000000000000000'}}");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-2", "default", JOB_STATE_FAILED,
+		   OTA_ERROR_DIGEST_MISMATCH);
+}
+
+static void an_operator_lets_a_wave_go_on(void **state)
+{
+	struct updater_fixture *fx = *state;
+	OTA_CLEANUP(offer_freep) struct offer *given = offer_new();
+	enum offer_outcome outcome;
+
+	start(fx, 3, "WaveStop=1\n");
+	fails(fx, 1);
+	given->source = OFFER_SOURCE_CONTROL;
+	given->device = strdup("m-1");
+	given->module = strdup("default");
+	given->version = strdup("2.0");
+	given->url = strdup("http://web/fw");
+	assert_true(digest_set(&given->md5, DIGEST_MD5, MD5));
+	assert_true(updater_offer(fx->updater, given, &outcome, NULL, &fx->err));
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	succeeds(fx, 2);
+	fixture_end(fx);
+	start(fx, 3, "WaveStop=1\n");
+	succeeds(fx, 3);
+}
+
+static void a_damaged_count_of_failures_is_set_aside(void **state)
+{
+	struct updater_fixture *fx = *state;
+	OTA_CLEANUP(freep) char *aside = NULL, *text = NULL;
+
+	start(fx, 1, "");
+	fixture_end(fx);
+	fixture_write(fx, "waves.json", "{\"waves\":");
+	start(fx, 1, "");
+	aside = fixture_read(fx, "waves.json.bad");
+	assert_non_null(aside);
+	fixture_end(fx);
+	/* A version of any length, as the sanitizers would see. */
+	assert_true(asprintf(&text, "{\"waves\":[{\"version\":\"%02000d\","
+				    "\"digest\":\"\",\"failures\":1}]}", 7) > 0);
+	fixture_write(fx, "waves.json", text);
+	start(fx, 1, "WaveStop=1\n");
+	assert_int_equal(fx->updater->waves.next, 0);
+}
+
 static void beyond_so_many_jobs_otad_is_busy(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -333,6 +528,8 @@ static void a_waiting_offer_that_is_replaced_is_told(void **state)
 	assert_int_equal(fixture_count(fx, "superseded"), 0);
 	offer(fx, 1, "2.2");
 	assert_int_equal(fixture_count(fx, "'msgId':'o-1-2.1'"), 1);
+	assert_int_equal(fixture_count(fx, "'state':'failed'"), 1);
+	assert_int_equal(fixture_count(fx, "'errorCode':'CANCELLED'"), 1);
 	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
 	fake_loop_settle(fx->loop);
 	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
@@ -348,6 +545,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_that_is_away_leaves_its_place_to_others),
 		T(otad_is_installed_alone_and_before_those_who_come_later),
+		T(who_waits_for_otad_goes_on_without_it),
+		T(the_gateway_has_no_place_in_a_wave),
+		T(what_two_want_is_shared_after_a_restart),
+		T(each_device_hears_of_its_unusable_message),
 		T(one_on_trial_keeps_its_place_over_a_restart),
 		T(one_that_is_away_is_known_after_a_restart),
 		T(one_that_is_away_can_be_cancelled),
@@ -355,6 +556,10 @@ int main(void)
 		T(a_touched_device_that_goes_away_is_rolled_back),
 		T(only_so_many_are_flashed_at_a_time),
 		T(failures_of_a_wave_outlive_a_restart),
+		T(only_failures_of_the_artifact_stop_a_wave),
+		T(another_artifact_is_another_wave),
+		T(an_operator_lets_a_wave_go_on),
+		T(a_damaged_count_of_failures_is_set_aside),
 		T(beyond_so_many_jobs_otad_is_busy),
 		T(a_waiting_offer_that_is_replaced_is_told),
 	};

@@ -181,6 +181,42 @@ static void every_version_goes_before_any_report(void **state)
 	assert_int_equal(fixture_count(fx, "'version':'1'"), 2);
 }
 
+static void people_see_whether_it_is_connected(void **state)
+{
+	struct updater_fixture *fx = *state;
+	struct updater_status status;
+
+	fake_mqtt_set_reachable(false);
+	fixture_start(fx, HANQI);
+	updater_status(fx->updater, &status);
+	assert_false(status.connected);
+	assert_non_null(status.trouble);
+	fake_mqtt_set_reachable(true);
+	fake_loop_advance(fx->loop, 2000);
+	updater_status(fx->updater, &status);
+	assert_true(status.connected);
+	assert_null(status.trouble);
+	fake_mqtt_set_reachable(false);
+	fake_mqtt_drop();
+	updater_status(fx->updater, &status);
+	assert_false(status.connected);
+	assert_non_null(status.trouble);
+}
+
+/* Its pause lets it tell only one version at a time. */
+static void versions_cut_off_hold_up_no_report(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	leave_a_report(fx);
+	fixture_start(fx, EZTCLOUD_WITH_TWO
+		      "[Module app]\nType=exec\nHandler=/bin/true\nVersion=1\n");
+	assert_int_equal(count_topic("left"), 0);
+	fake_mqtt_drop();
+	fake_loop_advance(fx->loop, 10000);
+	assert_int_equal(count_topic("left"), 1);
+}
+
 static void count_stop(void *user_data)
 {
 	struct updater_fixture *fx = user_data;
@@ -267,6 +303,8 @@ int main(void)
 		TEST(without_its_topics_nobody_is_online),
 		TEST(a_device_asks_to_come_online_until_it_is_answered),
 		TEST(every_version_goes_before_any_report),
+		TEST(people_see_whether_it_is_connected),
+		TEST(versions_cut_off_hold_up_no_report),
 		TEST(stopping_waits_for_the_reports),
 		TEST(stopping_waits_for_no_report_for_ever),
 		TEST(an_exec_that_fails_is_told_and_connects_again),

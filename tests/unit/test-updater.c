@@ -11,6 +11,8 @@
 #include "otad/base/cleanup.h"
 #include "support/updater-fixture.h"
 
+#include "../../src/update/job.h"
+
 /* Of what the fake web server serves. */
 #define MD5 "b1fbd0520cedeeac7874c3a72de3c07f"
 #define MD5_OTHER "00000000000000000000000000000000"
@@ -471,6 +473,33 @@ static void the_version_that_runs_is_completed_at_once(void **state)
 	assert_int_equal(fake_fetch_started(), 0);
 }
 
+static void the_version_that_runs_is_known_in_any_spelling(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	hanqi_starts(fx, "");
+	hanqi_offers(fx, "m5", "1.0.01", "");
+	assert_int_equal(fixture_count(fx, "'state':'completed'"), 1);
+	assert_int_equal(fake_fetch_started(), 0);
+}
+
+static void eztcloud_hears_that_otad_is_busy(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fixture_start(fx, EZTCLOUD);
+	fake_loop_advance(fx->loop, 5000);
+	fixture_skip(fx);
+	fx->updater->n_jobs += UPDATER_MAX_JOBS;
+	fixture_deliver(fx, "command_send/DU_1",
+			"{'method':'otaUpgrade','params':{'upgrade':true,"
+			"'version':'1.0.2','url':'http://web/fw',"
+			"'size':15,'md5':'" MD5 "'},'id':7}");
+	fx->updater->n_jobs -= UPDATER_MAX_JOBS;
+	assert_int_equal(fixture_count(fx, "'result':'accepted'"), 0);
+	assert_int_equal(fixture_count(fx, "'result':'busy'"), 1);
+}
+
 static void an_unusable_message_is_told_once_a_minute(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -841,6 +870,27 @@ static void without_room_for_it_the_download_makes_room(void **state)
 	assert_int_equal(fixture_entries(fx, "download"), 0);
 }
 
+/* What was verified by may not be less than was offered first. */
+static void a_repeat_that_says_less_takes_nothing_away(void **state)
+{
+	struct updater_fixture *fx = *state;
+	OTA_CLEANUP(offer_freep) struct offer *offer = operator_offer("1.0.2");
+	enum offer_outcome outcome;
+	const struct job *job;
+
+	fake_fetch_hold(true);
+	hanqi_starts(fx, "");
+	offer->force = true;
+	offer->size_bytes = 15;
+	assert_true(updater_offer(fx->updater, offer, &outcome, NULL, &fx->err));
+	hanqi_offers(fx, "m1", "1.0.2", "");
+	job = fixture_job(fx, DEVICE_SELF, "default");
+	assert_string_equal(job->offer->ids.msg.text, "m1");
+	assert_int_equal(job->offer->sha256.alg, DIGEST_SHA256);
+	assert_int_equal(job->offer->size_bytes, 15);
+	assert_true(job->offer->force);
+}
+
 static void an_operator_joins_without_taking_over(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -978,13 +1028,11 @@ static void a_full_disk_before_the_swap_fails_and_makes_room(void **state)
 
 /* ---- files of ended jobs ---- */
 
-static void write_job(struct updater_fixture *fx, const char *id,
-		      const char *state, const char *version)
+static void write_job_as(struct updater_fixture *fx, const char *name,
+			 const char *id, const char *state, const char *version)
 {
-	OTA_CLEANUP(freep) char *name = NULL;
 	OTA_CLEANUP(freep) char *json = NULL;
 
-	assert_true(asprintf(&name, "jobs/%s.json", id) > 0);
 	assert_true(asprintf(&json,
 			     "{\"format\":1,\"job\":\"%s\",\"state\":\"%s\","
 			     "\"error\":\"\",\"offer\":{\"device\":\"self\","
@@ -993,6 +1041,15 @@ static void write_job(struct updater_fixture *fx, const char *id,
 			     "\"source\":\"cloud\",\"msg_id\":\"m1\"}}",
 			     id, state, version) > 0);
 	fixture_write(fx, name, json);
+}
+
+static void write_job(struct updater_fixture *fx, const char *id,
+		      const char *state, const char *version)
+{
+	OTA_CLEANUP(freep) char *name = NULL;
+
+	assert_true(asprintf(&name, "jobs/%s.json", id) > 0);
+	write_job_as(fx, name, id, state, version);
 }
 
 /* It could not be removed when it ended; the next one had begun since. */
@@ -1009,11 +1066,49 @@ static void a_file_left_of_an_ended_job_displaces_no_other(void **state)
 	fixture_start(fx, HANQI);
 	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_DOWNLOADING);
 	assert_int_equal(fixture_entries(fx, "jobs"), 1);
+	assert_int_equal(fixture_count(fx, "'state':'failed'"), 0);
 	fake_fetch_finish();
 	fake_loop_settle(fx->loop);
 	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_SUCCEEDED,
 		   OTA_ERROR_NONE);
 	expect_version(fx, DEVICE_SELF, "default", "1.0.3");
+}
+
+static void of_two_jobs_of_a_module_one_is_set_aside(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fake_fetch_hold(true);
+	fixture_make(fx, HANQI);
+	fixture_end(fx);
+	write_job(fx, "1111111111111111", "downloading", "1.0.2");
+	write_job(fx, "2222222222222222", "downloading", "1.0.3");
+	fixture_start(fx, HANQI);
+	assert_int_equal(fx->updater->n_jobs, 1);
+	fixture_shell(fx, "ls jobs/*.json.bad >../bad && test -s ../bad");
+}
+
+static void what_is_no_job_of_ours_is_set_aside(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "../../etc/passwd", "downloading" },
+		{ "..%2F..%2Fetc%2Fpa", "downloading" },
+		{ "ABCDEF0123456789", "downloading" },
+		{ "1111111111111111", "idle" },
+		{ "1111111111111111", "flying" },
+		{ "1111111111111111", "downloading\",\"format\":\"2" },
+	};
+	struct updater_fixture *fx = *state;
+
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(bad); i++) {
+		fixture_make(fx, HANQI);
+		fixture_end(fx);
+		write_job_as(fx, "jobs/a.json", bad[i][0], bad[i][1], "1.0.2");
+		fixture_start(fx, HANQI);
+		assert_int_equal(fx->updater->n_jobs, 0);
+		fixture_end(fx);
+		fixture_shell(fx, "rm jobs/a.json.bad");
+	}
 }
 
 /* What only people read must not keep the cloud from its report. */
@@ -1043,6 +1138,8 @@ int main(void)
 		TEST(a_command_that_waited_is_reported_from_its_beginning),
 		TEST(an_answer_keeps_nobodys_pace),
 		TEST(a_file_left_of_an_ended_job_displaces_no_other),
+		TEST(of_two_jobs_of_a_module_one_is_set_aside),
+		TEST(what_is_no_job_of_ours_is_set_aside),
 		TEST(a_history_that_cannot_be_written_delays_a_report_at_most),
 		TEST(a_downgrade_is_refused_and_told),
 		TEST(a_digest_too_weak_is_refused_and_told),
@@ -1051,6 +1148,8 @@ int main(void)
 		TEST(a_battery_that_runs_low_stops_the_download),
 		TEST(too_large_a_file_has_no_room),
 		TEST(the_version_that_runs_is_completed_at_once),
+		TEST(the_version_that_runs_is_known_in_any_spelling),
+		TEST(eztcloud_hears_that_otad_is_busy),
 		TEST(an_unusable_message_is_told_once_a_minute),
 		TEST(eztcloud_is_told_of_a_reject_by_the_reply_alone),
 		TEST(too_many_failures_of_one_artifact_are_refused),
@@ -1070,6 +1169,7 @@ int main(void)
 		TEST(each_digest_and_the_size_must_be_those_of_the_offer),
 		TEST(what_lies_there_complete_is_hashed_before_it_is_believed),
 		TEST(without_room_for_it_the_download_makes_room),
+		TEST(a_repeat_that_says_less_takes_nothing_away),
 		TEST(an_operator_joins_without_taking_over),
 		TEST(a_forced_repeat_starts_what_waits),
 		TEST(the_running_version_calls_off_another),
