@@ -1312,4 +1312,749 @@ bool target_clean"""),
            "test_nights_machine.py test_a_limit_on_the_size_of_files", "src/base/loop.c",
            "	signal(SIGXFSZ, SIG_IGN);",
            ""),
+    Mutant("anybody reads the state",
+           "store", "src/update/store.c",
+           "#define STATE_MODE 0600",
+           "#define STATE_MODE 0644"),
+    Mutant("a file is given up for one bad moment of the disk",
+           "store", "src/update/store.c",
+           """	if (!text && store_is_damage(err))
+		text = file_read""",
+           """	if (false)
+		text = file_read"""),
+    Mutant("what was set aside is set aside again",
+           "store", "src/update/store.c",
+           """	if (!has_suffix(path, ".json"))
+		return true;
+""",
+           ""),
+    Mutant("what the disk cannot read stops every start",
+           "store", "src/update/store.c",
+           "	return why->sys_errno == EIO || why->sys_errno == EBADMSG ||",
+           "	return why->sys_errno == EBADMSG ||"),
+    Mutant("a link to a folder that is not mounted is set aside",
+           "store", "src/update/store.c",
+           "S_ISLNK(st.st_mode) ||",
+           "false ||"),
+    Mutant("an artifact has the strikes of another",
+           "store", "src/update/module-record.c",
+           """		     digest ? digest->hex : "") < 0)""",
+           """		     "") < 0)"""),
+    Mutant("strikes of another artifact count on",
+           "store", "src/update/module-record.c",
+           """		record->strikes = 0;
+	}
+	record->strikes++;""",
+           """	}
+	record->strikes++;"""),
+    Mutant("a bad signature is no strike",
+           "store", "src/update/module-record.c",
+           """	       job->cause == OTA_ERROR_SIGNATURE_INVALID ||
+""",
+           ""),
+    Mutant("a success clears no strikes",
+           "store", "src/update/module-record.c",
+           """	if (!is_repeated(record, job, now_ms))
+		module_record_forgive(record);
+""",
+           ""),
+    Mutant("after a rollback there is a way further back",
+           "store", "src/update/module-record.c",
+           """	       (replace(&record->version, job->old_version) &&
+		replace(&record->previous, NULL));""",
+           "	       (replace(&record->version, job->old_version));"),
+    Mutant("why it failed is not remembered",
+           "store", "src/update/module-record.c",
+           """	       add_text(json, "last_message", record->last_message) &&
+""",
+           ""),
+    Mutant("want of memory sets a record aside",
+           "store", "src/update/module-record.c",
+           """		if (err->kind != OTA_ERROR_PROTOCOL && !store_is_damage(err))
+			return NULL;
+""",
+           ""),
+    Mutant("the whole history goes when it is too long",
+           "store", "src/update/history.c",
+           "	half = half ? half + 1 : text + size;",
+           "	half = text + size;"),
+    Mutant("a shortened history has no lasting name",
+           "store", "src/update/history.c",
+           "	return file_write(path, shorter, (size_t)bytes, HISTORY_MODE, err);",
+           "	return file_write_lazy(path, shorter, (size_t)bytes, HISTORY_MODE, err);"),
+    Mutant("a line of the history that is not synced counts",
+           "store", "src/update/history.c",
+           """	(void)!ftruncate(fd, end);
+	return false;""",
+           "	return false;"),
+    Mutant("anybody reads the history",
+           "store", "src/update/history.c",
+           "#define HISTORY_MODE 0600",
+           "#define HISTORY_MODE 0644"),
+    Mutant("a sum that stands alone is written over",
+           "store", "src/update/history.c",
+           """	return json_get(json, "gone") ? LINE_OF_ANOTHER : LINE_UNREADABLE;""",
+           "	return LINE_UNREADABLE;"),
+    Mutant("the history does not tell why",
+           "store", "src/update/history.c",
+           """	    !json_add_string(json, "error", ota_error_kind_name(job->cause)) ||
+""",
+           ""),
+    Mutant("half a line of the history is a whole one",
+           "store", "src/update/history.c",
+           "	if (pwrite(fd, line, (size_t)size, end) == size && fdatasync(fd) == 0)",
+           "	if (pwrite(fd, line, (size_t)size, end) > 0 && fdatasync(fd) == 0)"),
+    Mutant("a hold that cannot be taken off holds for ever",
+           "updater-operator", "src/update/policy.c",
+           "	return facts->hold_until_ms > facts->now_ms ?",
+           "	return true ?"),
+    Mutant("a hold that cannot be taken off is tried without a pause",
+           "updater-operator", "src/update/policy.c",
+           "		       POLICY_HOLD_AGAIN_MS;",
+           "		       0;"),
+    Mutant("the reason of a hold is lost by a restart",
+           "updater-operator", "src/update/updater-hold.c",
+           """	    (reason && !json_add_string(json, "reason", reason)))""",
+           "	    (false))"),
+    Mutant("the end of a hold is lost by a restart",
+           "updater-operator", "src/update/updater-hold.c",
+           """	updater->hold_until_ms = json_get_int(json, "until_ms", 0);
+""",
+           ""),
+    Mutant("a release wakes nobody",
+           "updater-operator", "src/update/updater-hold.c",
+           """		  "Updates go on again");
+	updater_wake_jobs(updater);""",
+           """		  "Updates go on again");"""),
+    Mutant("what was counted is lost by a restart",
+           "updater-operator", "src/update/updater.c",
+           """	if (!history_count(&updater->store, &updater->totals, &why))
+		log_warning(NULL, "%s", why.text);
+""",
+           ""),
+    Mutant("a start is counted by otad-launch and by otad",
+           "updater-operator", "src/update/updater-trial.c",
+           """	if (!updater->trial || updater->launched)
+		return;""",
+           """	if (!updater->trial)
+		return;"""),
+    Mutant("what a package has brought is installed once more",
+           "updater-operator", "src/update/updater-turns.c",
+           "version_compare(job->offer->version, running) <= 0;",
+           "version_compare(job->offer->version, running) < 0;"),
+    Mutant("an operator starts what is held",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (updater->held)
+		return ota_fail""",
+           """	if (false)
+		return ota_fail"""),
+    Mutant("the version before ends a trial",
+           "updater-operator", "src/update/updater-offers.c",
+           "	if (is_running(module, offer) && !(job && job_is_installing(job))) {",
+           "	if (is_running(module, offer)) {"),
+    Mutant("an offer is lost to a job that has ended",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (!job_state_is_terminal(job->state) &&
+	    offer_same_job""",
+           "	if (offer_same_job"),
+    Mutant("a way back is begun twice",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (job->undoing || job->unrecorded)
+		return false;
+""",
+           ""),
+    Mutant("an execv on its way is called back",
+           "updater-operator", "src/update/updater-offers.c",
+           """	       (job->state == JOB_STATE_RESTARTING &&
+		!installer_restarts_self(job->settings->type));""",
+           "	       job->state == JOB_STATE_RESTARTING;"),
+    Mutant("an operator cannot try again what failed too often",
+           "updater-operator", "src/update/updater-offers.c",
+           """		module_record_forgive(record);
+""",
+           ""),
+    Mutant("a refusal for strikes tells another reason",
+           "updater-operator", "src/update/updater-offers.c",
+           """	return ota_fail(err, record->last_error ? record->last_error :
+						  OTA_ERROR_INSTALL_FAILED,""",
+           "	return ota_fail(err, OTA_ERROR_INTERNAL,"),
+    Mutant("what an operator offers has no name",
+           "updater-operator", "src/update/updater-offers.c",
+           """	if (is_from_cloud(job->offer) || job->offer->ids.msg.text)
+		return true;""",
+           "	return true;"),
+    Mutant("a job that begins is not shown",
+           "updater-operator", "src/update/updater-offers.c",
+           """	updater_job_changed(job);
+	job_resume(OTA_TAKE(job));
+	return true;
+}
+
+static void supersede""",
+           """	job_resume(OTA_TAKE(job));
+	return true;
+}
+
+static void supersede"""),
+    Mutant("why a job waits is not shown",
+           "updater-operator", "src/update/updater-turns.c",
+           """	if (reason) {
+		note_wait(job->updater, wait_ms);
+		updater_job_waits(job, reason);
+		return;""",
+           """	if (reason) {
+		note_wait(job->updater, wait_ms);
+		return;"""),
+    Mutant("why a job waits is shown at every look",
+           "updater-operator", "src/update/updater-jobs.c",
+           """	if (is_news)
+		tell_listeners(job);""",
+           "	tell_listeners(job);"),
+    Mutant("an end is shown as often as it is tried to be told",
+           "updater-operator", "src/update/updater-jobs.c",
+           """	if (!job->end_shown)
+		tell_listeners""",
+           """	if (true)
+		tell_listeners"""),
+    Mutant("a reload leaves ConfirmTimeout= as it was",
+           "updater-reload", "src/update/updater-session.c",
+           """	updater->env.confirm_timeout_ms = config->update.confirm_timeout_ms;
+""",
+           ""),
+    Mutant("a reload leaves MaxTrialStarts= as it was",
+           "updater-reload", "src/update/updater-session.c",
+           """	updater->env.max_trial_starts = config->update.max_trial_starts;
+""",
+           ""),
+    Mutant("a reload wakes nobody",
+           "updater-reload", "src/update/updater-session.c",
+           """	settings_follow(updater);
+	updater_wake_jobs(updater);""",
+           "	settings_follow(updater);"),
+    Mutant("what is configured no more goes on",
+           "updater-reload", "src/update/updater-session.c",
+           """		if (!module) {
+			job_fail(job, &why);
+			continue;
+		}""",
+           """		if (!module)
+			continue;"""),
+    Mutant("a reload that fails leaves half a configuration",
+           "updater-reload", "src/update/updater-session.c",
+           """		end_world(updater);
+		enter_world(updater, &before);
+		return false;""",
+           "		return false;"),
+    Mutant("a reload forgets what devices have told",
+           "updater-reload", "src/update/updater-session.c",
+           """	updater_carry_versions(before.inventory, updater->inventory);
+""",
+           ""),
+    Mutant("a reload forgets what was counted",
+           "updater-reload", "src/update/updater-session.c",
+           """	if (updater->session)
+		count_session(updater, updater->session);
+""",
+           ""),
+    Mutant("a reload leaves [Download] as it was",
+           "updater-reload", "src/update/updater-session.c",
+           """	artifact_store_configure(updater->artifacts, config);
+""",
+           ""),
+    Mutant("a session that cannot be opened is given up",
+           "updater-reload", "src/update/updater-session.c",
+           """	if (updater->reconnect)
+		loop_timer_set(updater->reconnect, RECONNECT_MS);""",
+           ""),
+    Mutant("otad without a session is healthy",
+           "updater-reload", "src/update/updater-view.c",
+           "	return updater->session != NULL;",
+           "	return true || updater;"),
+    Mutant("a reload comes between a flush and its execv",
+           "updater-reload", "src/update/updater-session.c",
+           "	if (updater->reexec.pending || updater->stopped)",
+           "	if (false)"),
+    Mutant("after an execv that failed nothing is reloaded",
+           "updater-reload", "src/update/updater-session.c",
+           """	updater->reexec.pending = false;
+""",
+           ""),
+    Mutant("otad that was told to end becomes another version",
+           "updater-reload", "src/update/updater-session.c",
+           """	if (updater->stopped) {
+		/* Told""",
+           """	if (false) {
+		/* Told"""),
+    Mutant("a device that was added is not recorded",
+           "updater-reload", "src/update/updater-devices.c",
+           """	if (!record_device(updater, inventory_find(updater->inventory, name),
+			   err)) {""",
+           "	if (false) {"),
+    Mutant("a device that cannot be recorded is there all the same",
+           "updater-reload", "src/update/updater-devices.c",
+           """		updater_drop_device(updater, name);
+		return false;
+	}
+	session_device_added""",
+           """		return false;
+	}
+	session_device_added"""),
+    Mutant("a device that was added is not told of",
+           "updater-reload", "src/update/updater-devices.c",
+           """	session_device_added(updater->session,
+			     inventory_find(updater->inventory, name));
+""",
+           ""),
+    Mutant("a device that was removed comes back by a restart",
+           "updater-reload", "src/update/updater-devices.c",
+           """	if (!file_remove(path, err))
+		return false;
+	log_notice""",
+           "	log_notice"),
+    Mutant("a device is removed while it is installed on",
+           "updater-reload", "src/update/updater-devices.c",
+           """	if (is_too_late(updater, device, err))
+		return false;
+""",
+           ""),
+    Mutant("a configured device is removed",
+           "updater-reload", "src/update/updater-devices.c",
+           """	if (!device->registered)
+		return ota_fail""",
+           """	if (false)
+		return ota_fail"""),
+    Mutant("a device is gone before its end is told",
+           "updater-reload", "src/update/updater-devices.c",
+           """	if (!cancel_jobs(updater, name))
+		updater_drop_device(updater, name);""",
+           """	cancel_jobs(updater, name);
+	updater_drop_device(updater, name);"""),
+    Mutant("a removed device stays with its jobs",
+           "updater-reload", "src/update/updater-devices.c",
+           """		job->remove_device = true;
+""",
+           ""),
+    Mutant("after a restart a device cannot be removed",
+           "updater-reload", "src/update/updater-devices.c",
+           """	device->registered = true;
+	if (!enter(updater, device, &why))""",
+           "	if (!enter(updater, device, &why))"),
+    Mutant("a device that fits no more stops the start",
+           "updater-reload", "src/update/updater-devices.c",
+           """	device->registered = true;
+	if (!enter(updater, device, &why))
+		log_warning""",
+           """	device->registered = true;
+	if (!enter(updater, device, &why))
+		return false;
+	if (false)
+		log_warning"""),
+    Mutant("all devices are asked for their version at once",
+           "updater-reload", "src/update/updater-devices.c",
+           "	for (; asked && updater->queries < MAX_QUERIES; asked = next) {",
+           "	for (; asked; asked = next) {"),
+    Mutant("only the first devices are asked for their version",
+           "updater-reload", "src/update/updater-devices.c",
+           """	updater->queries -= asked->query != NULL;
+""",
+           ""),
+    Mutant("after an answer no other device is asked",
+           "updater-reload", "src/update/updater-devices.c",
+           """	forget_asked(asked);
+	ask_next(updater);
+}
+
+static bool ask(""",
+           """	forget_asked(asked);
+}
+
+static bool ask("""),
+    Mutant("a device that knows no version is not told of",
+           "updater-reload", "src/update/updater-devices.c",
+           "	else if (changed || (module && module->version_asked))",
+           "	else if (changed)"),
+    Mutant("a version on trial counts as installed",
+           "updater-reload", "src/update/updater-devices.c",
+           "	bool changed = module && version && !(job && job_is_installing(job)) &&",
+           "	bool changed = module && version &&"),
+    Mutant("what was installed is forgotten by a restart",
+           "updater-reload", "src/update/updater-devices.c",
+           "		version = record->version ? record->version : settings->version;",
+           "		version = settings->version;"),
+    Mutant("who was to wait for otad waits for ever",
+           "updater-devices", "src/update/gate.c",
+           """	gate->selves_waiting -= is_self(job);
+""",
+           ""),
+    Mutant("an otad that waits no more holds up the others",
+           "updater-devices", "src/update/updater-turns.c",
+           """	gate_leave_queue(&updater->gate, job);
+""",
+           ""),
+    Mutant("the gateway takes a place of a wave",
+           "updater-devices", "src/update/gate.c",
+           "	gate->wave += job_is_of_sub_device(job);",
+           "	gate->wave++;"),
+    Mutant("after a restart an artifact of two is one's own",
+           "updater-devices", "src/update/updater-jobs.c",
+           "	if (job->state <= JOB_STATE_INSTALLING && offer_digest(job->offer) &&",
+           "	if (job->state < JOB_STATE_VERIFYING && offer_digest(job->offer) &&"),
+    Mutant("one reject a minute is told of all devices",
+           "updater-devices", "src/update/reporter.c",
+           "		if (!known->device || strcmp(known->device, device) != 0)",
+           "		if (!known->device)"),
+    Mutant("an offer that was replaced has failed internally",
+           "updater-devices", "src/update/reporter.c",
+           "		.error = why->kind,",
+           "		.error = OTA_ERROR_INTERNAL,"),
+    Mutant("an offer that was replaced has succeeded",
+           "updater-devices", "src/update/reporter.c",
+           """		.state = JOB_STATE_FAILED,
+		.version = version,""",
+           """		.state = JOB_STATE_SUCCEEDED,
+		.version = version,"""),
+    Mutant("what was cancelled stops a wave",
+           "updater-devices", "src/update/wave.c",
+           """	       job->cause != OTA_ERROR_CANCELLED &&
+""",
+           ""),
+    Mutant("a success stops a wave",
+           "updater-devices", "src/update/wave.c",
+           """	       job->state != JOB_STATE_SUCCEEDED &&
+""",
+           ""),
+    Mutant("a broken download stops a wave",
+           "updater-devices", "src/update/wave.c",
+           """ &&
+	       job->overall_percent >=
+		       job_overall_percent(JOB_STATE_BACKING_UP, 0, 0);""",
+           ";"),
+    Mutant("the gateway's own failure stops a wave",
+           "updater-devices", "src/update/wave.c",
+           """	return job_is_of_sub_device(job) &&
+	       job->state""",
+           "	return job->state"),
+    Mutant("a wave stops the gateway",
+           "updater-devices", "src/update/runner.c",
+           """ ||
+	    strcmp(job->offer->device, DEVICE_SELF) == 0)""",
+           ")"),
+    Mutant("another artifact is stopped with a wave",
+           "updater-devices", "src/update/wave.c",
+           """		    strcmp(wave->version, offer->version) == 0 &&
+		    strcmp(wave->digest, hex_of(offer)) == 0)""",
+           "		    strcmp(wave->version, offer->version) == 0)"),
+    Mutant("an operator cannot let a wave go on",
+           "updater-devices", "src/update/updater-offers.c",
+           """		wave_forget(&updater->waves, &updater->store, offer);
+""",
+           ""),
+    Mutant("what an operator let go on counts on",
+           "updater-devices", "src/update/wave.c",
+           """	wave->failures = 0;
+	save(waves, store);""",
+           "	save(waves, store);"),
+    Mutant("a wave is stopped again by a restart",
+           "updater-devices", "src/update/wave.c",
+           """	wave->failures = 0;
+	save(waves, store);""",
+           "	wave->failures = 0;"),
+    Mutant("a damaged count of failures stays there",
+           "updater-devices", "src/update/wave.c",
+           """		store_set_aside(path, &err);
+	list""",
+           """		;
+	list"""),
+    Mutant("the version that runs is installed in another spelling",
+           "updater", "src/update/updater-offers.c",
+           "	       version_compare(module->version, offer->version) == 0;",
+           "	       strcmp(module->version, offer->version) == 0;"),
+    Mutant("an offer too many is accepted",
+           "updater", "src/update/updater-session.c",
+           """	if (updater->n_jobs >= UPDATER_MAX_JOBS)
+		reply""",
+           """	if (false)
+		reply"""),
+    Mutant("what has ended and was told ends once more",
+           "updater", "src/update/updater-jobs.c",
+           """		if (is_out_of_date)
+			return true;
+""",
+           ""),
+    Mutant("a module has two jobs",
+           "updater", "src/update/updater-jobs.c",
+           """	if (!job_state_is_terminal(ended->state))
+		return ota_fail(err, OTA_ERROR_PROTOCOL,
+				"its module has a job already");
+""",
+           ""),
+    Mutant("the name of a job leads out of its folder",
+           "updater", "src/update/job.c",
+           """ ||
+	    strspn(id, "0123456789abcdef") != JOB_ID_SIZE - 1)""",
+           ")"),
+    Mutant("a job of another format is carried out",
+           "updater", "src/update/job.c",
+           """	if (json_get_int(json, "format", 0) != JOB_FORMAT) {""",
+           "	if (false) {"),
+    Mutant("a job in no state is carried out",
+           "updater", "src/update/job.c",
+           "	       job->state != JOB_STATE_IDLE && error &&",
+           "	       error &&"),
+    Mutant("a repeated offer takes the SHA-256 away",
+           "updater", "src/update/runner-download.c",
+           """	renewed->sha256 = old->sha256;
+""",
+           ""),
+    Mutant("a repeated offer takes the size away",
+           "updater", "src/update/runner-download.c",
+           """	renewed->size_bytes = old->size_bytes;
+""",
+           ""),
+    Mutant("a repeated offer takes the force away",
+           "updater", "src/update/runner-download.c",
+           "	renewed->force = old->force || newest->force;",
+           "	renewed->force = newest->force;"),
+    Mutant("a trouble that is over is shown",
+           "updater-session", "src/update/updater-session.c",
+           """	updater->trouble[0] = '\\0';
+""",
+           ""),
+    Mutant("a trouble with the broker is not shown",
+           "updater-session", "src/update/session.c",
+           """	if (session->handler.offline && why)
+		session->handler.offline(why, session->user_data);
+""",
+           ""),
+    Mutant("a lost connection is shown as one",
+           "updater-session", "src/update/session.c",
+           "	session->connected = session->online = session->open = false;",
+           "	session->connected = session->open = false;"),
+    Mutant("versions cut off hold up all reports",
+           "updater-session", "src/update/session.c",
+           """	session->untold = 0;
+""",
+           ""),
+    Mutant("a line of a job does not name it",
+           "updater-log", "src/update/runner.c",
+           """		.job = job->id,
+""",
+           ""),
+    Mutant("a change of a job does not name it",
+           "updater-log", "src/update/updater-jobs.c",
+           """		.error = bad ? ota_error_kind_name(job->cause) : NULL,
+		.job = job->id,""",
+           "		.error = bad ? ota_error_kind_name(job->cause) : NULL,"),
+    Mutant("a failure is logged without its kind",
+           "updater-log", "src/update/updater-jobs.c",
+           "		.error = bad ? ota_error_kind_name(job->cause) : NULL,",
+           "		.error = NULL,"),
+    Mutant("a rollback has the MESSAGE_ID of a failure",
+           "updater-log", "src/update/updater-jobs.c",
+           """	case JOB_STATE_ROLLED_BACK:
+		return &message_job_rolled_back;""",
+           """	case JOB_STATE_ROLLED_BACK:
+		return &message_job_failed;"""),
+    Mutant("a failure is logged without its cause",
+           "updater-log", "src/update/updater-jobs.c",
+           """bad && job->cause_text ? job->cause_text : "");""",
+           """"");"""),
+    Mutant("unusable messages fill the journal",
+           "updater-log", "src/update/updater-session.c",
+           "	return log->lines++ < REJECT_LINES;",
+           "	return true;"),
+    Mutant("messages that are not logged are not counted",
+           "updater-log", "src/update/updater-session.c",
+           """		if (log->lines > REJECT_LINES)
+			log_warning""",
+           """		if (false)
+			log_warning"""),
+    Mutant("a device that is away is logged at each attempt",
+           "updater-log", "src/update/runner-away.c",
+           "	log_write(job->away_attempts == 1 ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,",
+           "	log_write(LOG_LEVEL_NOTICE,"),
+    Mutant("a full disk is logged at each attempt",
+           "updater-log", "src/update/machine.c",
+           """	if (job->record_attempts == 0)
+		log_error""",
+           """	if (true)
+		log_error"""),
+    Mutant("unreadable reports are set aside in silence",
+           "updater-log", "src/update/session.c",
+           """	if (bad)
+		log_write""",
+           """	if (false)
+		log_write"""),
+    Mutant("a cloud that answers no check goes unnoticed",
+           "updater-log", "src/update/session-tell.c",
+           """	session_set_timer(session, SESSION_TIMER_ANSWER, CHECK_ANSWER_MS,
+			  on_no_answer);
+""",
+           ""),
+    Mutant("a cloud that has answered is told of as silent",
+           "updater-log", "src/update/session.c",
+           """	session_drop_timer(session, SESSION_TIMER_ANSWER);
+	if (message""",
+           "	if (message"),
+    Mutant("an otad of another version than offered goes unnoticed",
+           "updater-log", "src/update/runner-end.c",
+           """	if (installer_restarts_self(job->settings->type))
+		warn_of_another_version(job);
+""",
+           ""),
+    Mutant("a link is a backup",
+           "target", "src/install/target.c",
+           "	if (lstat(kept, &backup) < 0 || !S_ISREG(backup.st_mode))",
+           "	if (stat(kept, &backup) < 0)"),
+    Mutant("half a backup stays behind",
+           "target", "src/install/target.c",
+           "		    !target_remove(half_backup, err))",
+           "		    false)"),
+    Mutant("a target that is not mounted is untouched",
+           "target", "src/install/target.c",
+           """	if (!target_look(in, why))
+		return INSTALL_FOUND_UNKNOWN;""",
+           """	if (!target_look(in, why))
+		return INSTALL_FOUND_UNTOUCHED;"""),
+    Mutant("what was staged before stops the next one",
+           "target", "src/install/stage.c",
+           "	if (!target_remove(in->target.staged, &err)) {",
+           "	if (false) {"),
+    Mutant("hard links that came since the backup are overlooked",
+           "target", "src/install/stage.c",
+           "	if (!target_look(in, &err) || !target_refuse_links(in, &err)) {",
+           "	if (!target_look(in, &err)) {"),
+    Mutant("what has an MD5 alone cannot be staged",
+           "target", "src/install/stage.c",
+           """	const struct digest *found = in->digest.alg == DIGEST_MD5 ?
+					     &result->md5 :
+					     &result->sha256;""",
+           "	const struct digest *found = &result->sha256;"),
+    Mutant("the old file is not known without its backup",
+           "target", "src/install/backup.c",
+           """	if (in->target.exists)
+		in->record.old = file_mark_of(&in->target.st);
+""",
+           ""),
+    Mutant("a way back to nothing is not synced",
+           "target", "src/install/backup.c",
+           "	go_on(in, target_remove(in->target.path, &err) ? NULL : &err);",
+           "	(void)err; unlink(in->target.path); go_on(in, NULL);"),
+    Mutant("a way back is not synced",
+           "target", "src/install/backup.c",
+           "	go_on(in, file_rename(target->staged, target->path, &err) ? NULL : &err);",
+           "	(void)err; rename(target->staged, target->path); go_on(in, NULL);"),
+    Mutant("the record of an installation may come back",
+           "target", "src/install/record.c",
+           "	return path && file_remove(path, err);",
+           """	return path && (unlink(path) == 0 || true);
+}
+#include <unistd.h>
+void dummy_never(void);
+void dummy_never(void)
+{"""),
+    Mutant("the mark of the old file is not read",
+           "target", "src/install/record.c",
+           """	if (lines_get(text, "OLD", value, sizeof(value)))
+		parse_mark(value, &ret->old);
+""",
+           ""),
+    Mutant("a link is a record",
+           "target", "src/install/record.c",
+           "	text = file_read_nofollow(path, RECORD_MAX_BYTES, &size, &why);",
+           "	text = file_read(path, RECORD_MAX_BYTES, &size, &why);"),
+    Mutant("one start is counted at every look",
+           "trial", "src/install/trial.c",
+           """		trial.pid = getpid();
+		trial.pid_started = started;
+""",
+           ""),
+    Mutant("a marker is larger than otad-launch reads",
+           "trial", "src/install/trial.c",
+           "	if (size > TRIAL_MAX_BYTES)",
+           "	if (false)"),
+    Mutant("a link is a marker",
+           "trial", "src/install/trial.c",
+           "	text = file_read_nofollow(path, TRIAL_MAX_BYTES, &size, err);",
+           "	text = file_read(path, TRIAL_MAX_BYTES, &size, err);"),
+    Mutant("MaxTrialStarts= is ignored",
+           "install-self", "src/install/self.c",
+           "		.max_starts = in->env->max_trial_starts,",
+           "		.max_starts = TRIAL_MAX_STARTS_DEFAULT,"),
+    Mutant("otad-launch does not hear of ConfirmTimeout=",
+           "install-self", "src/install/self.c",
+           """		.timeout_s = timeout_s < TRIAL_TIMEOUT_LIMIT_S ?
+				     (unsigned)timeout_s :
+				     TRIAL_TIMEOUT_LIMIT_S,""",
+           "		.timeout_s = timeout_s ? 300 : 300,"),
+    Mutant("a trial begins without a backup",
+           "install-self", "src/install/self.c",
+           "	if (in->record.backup_sha256.alg != DIGEST_SHA256)",
+           "	if (false)"),
+    Mutant("a trial whose marker stays is confirmed",
+           "install-self", "src/install/self.c",
+           """	installation_end(in, trial_remove(in->env->state_dir, &err) ? NULL :
+								      &err);
+}
+
+static void confirm(""",
+           """	(void)!trial_remove(in->env->state_dir, &err);
+	installation_end(in, NULL);
+}
+
+static void confirm("""),
+    Mutant("a device that said not now counts as touched",
+           "install-exec", "src/install/exec.c",
+           """	if (err && err->kind == OTA_ERROR_BUSY)
+		in->touched = false;
+""",
+           ""),
+    Mutant("an installation that is not on record goes on",
+           "install-exec", "src/install/exec.c",
+           """		if (!install_record_write(in, &why))
+			err = &why;
+""",
+           """		(void)!install_record_write(in, &why);
+"""),
+    Mutant("what OpenSSL fails at is a good signature",
+           "signature", "src/verify/signature.c",
+           "				   manifest->signed_bytes) == 1;",
+           "				   manifest->signed_bytes) != 0;"),
+    Mutant("a signed size wraps around",
+           "signature", "src/verify/manifest.c",
+           "digit > 9 || bytes > (UINT64_MAX - digit) / 10)",
+           "digit > 9)"),
+    Mutant("a signature has blanks in it",
+           "signature", "src/verify/manifest.c",
+           """		if (!is_base64(text[i]))
+			return false;
+""",
+           ""),
+    Mutant("the tail of each block is not hashed",
+           "hasher", "src/verify/hasher.c",
+           "EVP_DigestUpdate(hasher->sha256, data, size) != 1",
+           "EVP_DigestUpdate(hasher->sha256, data, size > 64 ? size & ~63UL : size) != 1"),
+    Mutant("an MD5 is the beginning of a SHA-256",
+           "model-digest", "src/model/digest.c",
+           "	if (a->alg == DIGEST_NONE || a->alg != b->alg)",
+           "	if (a->alg == DIGEST_NONE)"),
+    Mutant("a message id of any length is read",
+           "model-offer", "src/model/offer-json.c",
+           "	return size > 0 && size <= MESSAGE_ID_MAX_BYTES &&",
+           "	return size > 0 &&"),
+    Mutant("modules of removed devices are counted",
+           "model-device", "src/model/inventory.c",
+           """	inventory->n_modules -= device->n_modules;
+""",
+           ""),
+    Mutant("a copy of a device forgets how it came",
+           "model-device", "src/model/device.c",
+           """	copy->registered = device->registered;
+""",
+           ""),
+    Mutant("without Timeout= a handler has no time",
+           "model-device", "src/model/device.c",
+           """	settings->timeout_ms = MODULE_TIMEOUT_DEFAULT_MS;
+""",
+           ""),
 ]

@@ -1096,7 +1096,6 @@ static void what_is_no_job_of_ours_is_set_aside(void **state)
 		{ "ABCDEF0123456789", "downloading" },
 		{ "1111111111111111", "idle" },
 		{ "1111111111111111", "flying" },
-		{ "1111111111111111", "downloading\",\"format\":\"2" },
 	};
 	struct updater_fixture *fx = *state;
 
@@ -1109,6 +1108,11 @@ static void what_is_no_job_of_ours_is_set_aside(void **state)
 		fixture_end(fx);
 		fixture_shell(fx, "rm jobs/a.json.bad");
 	}
+	write_job_as(fx, "jobs/a.json", "1111111111111111", "available",
+		     "1.0.2");
+	fixture_shell(fx, "sed -i 's/\"format\":1/\"format\":2/' jobs/a.json");
+	fixture_start(fx, HANQI);
+	assert_int_equal(fx->updater->n_jobs, 0);
 }
 
 /* What only people read must not keep the cloud from its report. */
