@@ -1099,6 +1099,7 @@ static void what_is_no_job_of_ours_is_set_aside(void **state)
 	};
 	struct updater_fixture *fx = *state;
 
+	fake_fetch_hold(true);
 	for (size_t i = 0; i < OTA_ARRAY_SIZE(bad); i++) {
 		fixture_make(fx, HANQI);
 		fixture_end(fx);
