@@ -57,7 +57,8 @@ PARSERS = {
     "module-record": "update/module-record",
     "state": "update/store",
     "keys": "verify/keys",
-    "signature": "verify/manifest verify/signature",
+    "signature": "verify/manifest",
+    "signature keys": "verify/signature",
 }
 
 

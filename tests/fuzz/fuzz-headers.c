@@ -50,6 +50,18 @@ static void check_values(const char *text, size_t size)
 		fuzz_check(number != RESPONSE_UNKNOWN);
 }
 
+/* libcurl reads this one, and tells of a number only. */
+static void read_length(struct response *response, const char *line)
+{
+	static const char name[] = "Content-Length: ";
+	size_t size = strlen(name);
+
+	if (strncmp(line, name, size) == 0 &&
+	    !header_parse_number(line + size, strlen(line + size),
+				 &response->content_bytes))
+		response->content_bytes = RESPONSE_UNKNOWN;
+}
+
 static void check_answer(const struct response *response, unsigned choice)
 {
 	static const uint64_t sizes[] = { ANSWER_UNKNOWN, 0, 1, 1000, 1 << 20 };
@@ -109,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		check_values(exact, strlen(line));
 		response_add_line(&response, exact, strlen(line), WALL_MS);
+		read_length(&response, line);
 	}
 	if (response.range_valid)
 		check_range(&response.range);

@@ -61,6 +61,17 @@ static void check_round_trip(struct json_object *json)
 	fuzz_check(strcmp(json_text(again), text) == 0);
 }
 
+static void check_limit(const char *text, size_t size)
+{
+	enum json_fault fault = JSON_OK;
+	struct ota_error err = OTA_ERROR_INIT;
+
+	fuzz_check(!json_parse(text, size, size - 1, &fault));
+	fuzz_check(fault == JSON_TOO_LARGE);
+	fuzz_check(!json_parse_err(text, size, size - 1, &err));
+	fuzz_check(err.kind == OTA_ERROR_PROTOCOL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	OTA_CLEANUP(freep) char *text = fuzz_copy(data, size);
@@ -78,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_check((json != NULL) == (same != NULL));
 	fuzz_check(json || err.text[0]);
 	fuzz_check(fuzz_is_clean(err.text));
+	if (size > 0)
+		check_limit(text, size);
 	if (!json)
 		return 0;
 	fuzz_check(depth_of(json) <= JSON_MAX_DEPTH);

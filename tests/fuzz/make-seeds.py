@@ -19,6 +19,10 @@ CORPUS = ROOT / "tests/fuzz/corpus"
 # Longer ones are alike, and slow.
 MAX_SEED = 4096
 
+STATES = ("idle", "available", "downloading", "verifying", "backing-up",
+          "installing", "restarting", "confirming", "succeeded", "failed",
+          "rolled-back")
+
 OFFER = {
     "device": "self", "module": "app", "version": "1.0.1",
     "url": "https://example.com/app", "size": 1000,
@@ -28,12 +32,12 @@ OFFER = {
 }
 
 
-def seed(harness, name, data):
+def seed(harness, name, data, max_bytes=MAX_SEED):
     folder = CORPUS / harness
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(data, str):
         data = data.encode()
-    if len(data) <= MAX_SEED:
+    if len(data) <= max_bytes:
         (folder / re.sub(r"[^A-Za-z0-9.-]+", "-", name)[:60]).write_bytes(data)
 
 
@@ -62,9 +66,21 @@ def payload(case):
             json.dumps(text, separators=(",", ":"), ensure_ascii=False)).encode()
 
 
+def numbers(text):
+    """The message with each of its numbers spelt as hardly anybody does."""
+    for place, found in enumerate(re.finditer(r"(?<=[:\[ ])\d+(?=[,}\] ])", text)):
+        for spelling in ("-1.5e3", "1e400", "1e-400", "1e99999999999",
+                         "1e-99999999999", "-0.0", "0.5", "1048576.00000000001",
+                         "9223372036854775807.0", "99999999999999999999.5",
+                         "1.0e3", "-9e17"):
+            yield f"number-{place}-{spelling}", (
+                text[:found.start()] + spelling + text[found.end():])
+
+
 def clouds():
     for platform in ("iotgo", "tencent", "hanqi", "eztcloud", "sagoo"):
         path = ROOT / "tests/data/vectors" / (platform + ".json")
+        spelt = False
         for number, case in enumerate(json.loads(path.read_text())["inbound"]):
             data = payload(case)
             if data is None:
@@ -72,7 +88,40 @@ def clouds():
             name = case.get("name", str(number))
             seed("cloud-" + platform, name, case["topic"].encode() + b"\n" + data)
             if case.get("expect", {}).get("kind") == "update":
+                if not spelt and platform in ("hanqi", "sagoo"):
+                    for wrong, text in numbers(data.decode()):
+                        seed("cloud-" + platform, wrong, case["topic"] + "\n" + text)
+                spelt = True
                 seed("json", platform + "-" + name, data)
+    def message(platform, name):
+        file = ROOT / "tests/data/vectors" / (platform + ".json")
+        return next(case for case in json.loads(file.read_text())["inbound"]
+                    if case.get("name") == name)
+    push, upgrade = message("sagoo", "push-example"), message("hanqi", "upgrade")
+    for number, more in enumerate((
+            {"files": []}, {"files": [1]}, {"files": {}}, {"isDiff": False},
+            {"isDiff": 0}, {"isDiff": 0.0}, {"isDiff": 1.5}, {"isDiff": "x"},
+            {"dProtocol": "HTTPS"}, {"dProtocol": "http"}, {"dProtocol": "ftp"},
+            {"sign": "\0" + "a" * 31}, {"module": None}, {"extData": "{"},
+            {"extData": "{\"strategy\":1}"}, {"extData": {"strategy": 2**63 - 1}},
+            {"extData": {"strategy": -2**63}}, {"url": "http://h/"},
+            {"signMethod": "?"}, {"size": 2**40})):
+        seed("cloud-sagoo", f"data-{number}", push["topic"] + "\n" + json.dumps(
+            dict(push["payload"], data=push["payload"]["data"] | more)))
+    for number, more in enumerate((
+            {"subDeviceId": ""}, {"subDeviceId": "HQ2026ABC123"},
+            {"subDeviceId": "nobody"}, {"uuid": "nobody"}, {"msgId": 7})):
+        seed("cloud-hanqi", f"target-{number}", upgrade["topic"] + "\n" + json.dumps(
+            upgrade["payload"] | more))
+    below = message("eztcloud", "sub-device-path")
+    for number, device in enumerate((
+            [], [""], ["1,2"], ["1", "2\0"], ["x" * 250, "x" * 250, "x" * 100],
+            [str(level) for level in range(40)], [1], "1", {}, ["1", "9"])):
+        seed("cloud-eztcloud", f"path-{number}", below["topic"] + "\n" + json.dumps(
+            dict(below["payload"], device=device)))
+    for case in (push, upgrade):
+        seed("cloud-" + ("sagoo" if case is push else "hanqi"), "too-large",
+             case["topic"] + "\n" + " " * 65537, 70000)
     # What a gateway is told of the devices that it has logged in.
     topic = "$gateway/operation/result/S3EUVBRJLB/gw_test1"
     light = {"product_id": "E69UADXUYY", "device_name": "light1", "result": 0}
@@ -117,6 +166,44 @@ def configs():
                                   "Module=mcu exec /usr/lib/new\n"),
            first=main + "[Class meter]\nModule=mcu exec /usr/lib/old\n")
     folder("drop-in-alone", ("5-more.conf", main), first="")
+    for name, more in {
+            "command": "[Module app]\nType=binary\nPath=/opt/app\nCheck=a 'b # c' \"d;\\\""
+                       " e\" \\# f # g\nRestart=\\\n",
+            "module-of-self": "[Module self/app]\nType=config\nPath=/etc/app\n",
+            "module-of-nothing": "[Module /]\n[Module a/]\n[Module ]\n[ ]\n[\n",
+            "class-types": "[Class a]\nModule=x binary /opt/x\nModule=y nothing /y\n"
+                           "Module=z exec z\nModule=z\nModule=z self /z\nOther=1\n",
+            "hosts": "[Mqtt]\nHost=[::1]\n[Download]\nAllowedHosts= , \n",
+            "hosts-many": "[Download]\nAllowedHosts=a, *.b\nAllowedHosts=c\n",
+            "host-bad": "[Mqtt]\nHost=:::\nHost=[a\nHost=" + "x" * 260 + "\n",
+            "proxies": "[Download]\nProxy=ftp://h\nProxy=hxxp://h\nProxy=socks5h://h\n",
+            "files": "[Mqtt]\nCaFile=/dev/null\nCertFile=/dev/null\nKeyFile=/dev/null\n",
+            "file-missing": "[Mqtt]\nCaFile=/no/such/file\nPasswordFile=%d/x\n",
+            "keys-none": "[Update]\nRequireSignature=yes\nTrustedKeys=\n",
+            "keys-missing": "[Update]\nRequireSignature=yes\nTrustedKeys=/no/such/*\n",
+            "keys": "[Update]\nRequireSignature=yes\nTrustedKeys=/dev/null\n",
+            "emptied": "[Mqtt]\nUsername=a\nUsername=\n[Update]\nWindow=\n"
+                       "[Module app]\nType=exec\nHandler=/h\nVersion=\n",
+            "tab": "[Mqtt]\nClientId=a\tb\n", "limits": "[Update]\nProgressStep=0%\n"
+                   "[Download]\nChunkSize=1T\nMaxSize=0\n",
+            "device-empty": "[Device m1]\nProductKey=\nClass=\nProductKey=q\n",
+            "key-longer": "[Update]\n" + "A" * 101 + "=1\n",
+            "topic-level": "[Cloud]\nDeviceName=a/b\n[Device m1]\n",
+            "many-problems": "x\n" * 120}.items():
+        seed("config", name, main + more)
+    for platform in ("iotgo", "tencent", "hanqi", "eztcloud", "sagoo"):
+        text = (ROOT / f"conf/examples/{platform}.conf").read_text()
+        for value in ("x", "yes", "sub", "framework", "30s"):
+            seed("config", f"{platform}-{value}", text + "[Cloud]\n" + "".join(
+                f"{key}={value}\n" for key in (
+                    "ReportProgress", "HeartbeatInterval", "SubdeviceApi",
+                    "PropertyStyle")))
+    for platform in ("iotgo", "tencent", "hanqi", "eztcloud", "sagoo"):
+        seed("config", platform + "-least", f"[Cloud]\nPlatform={platform}\n"
+             "[Mqtt]\nHost=h\n[Device m1]\n")
+    seed("config", "byte-order-mark", b"\xef\xbb\xbf" + main.encode())
+    seed("config", "line-long", main + "#" * 4097 + "\n", 2 * MAX_SEED)
+    seed("config", "secret-large", "s" * 4097, 2 * MAX_SEED)
     seed("config", "secret", "s3cret\r\nand more\n")
     seed("config", "secret-nul", b"s3cret\0and more\n")
 
@@ -293,6 +380,16 @@ def otactl():
         "status-no-object": (0, b'{"parameters": []}\0' + END + modules),
         "modules-long-ago": (1, reply(modules=[dict(module, job=dict(
             failed, changed_ms=-2**63))])),
+        "text": (4, SILENT + jobs(job, dict(failed, message="\u202e\ufeff\u2066\u061c"
+            "\u200f\t\n\r\x9b\x01\U0001f600電表 " + "x" * 300)) + listed + END),
+        "percents": (4, SILENT + jobs(
+            dict(job, progress_percent=-1, received_bytes=-1),
+            dict(job, progress_percent=400, received_bytes=2 * 10**6),
+            dict(job, received_bytes=0, total_bytes=0), dict(installing, install_percent=0),
+            waiting) + listed + END),
+        "history-times": (2, reply(history=[
+            dict(entry, started_ms=1795246000000 - ms) for ms in
+            (0, 1, -5, 10**3, 10**5, 10**7, 10**9, 2**60)])),
         "device-list-null": (15, reply(devices=[{"name": "x", "modules": [None]}])),
         "complete-null": (18, reply(devices=[{"name": "x", "modules": [None]}])),
         "nobody": (4, b""),
@@ -410,9 +507,7 @@ def state():
     def folder(**files):
         return "\x1e".join(name.replace("__", "/") + "\n" + text
                            for name, text in files.items())
-    for place in ("available", "downloading", "verifying", "backing-up",
-                  "installing", "restarting", "confirming", "succeeded",
-                  "failed", "rolled-back"):
+    for place in STATES[1:]:
         for undoing in (False, True):
             seed("state", f"{place}-{undoing}", folder(**{
                 "jobs/0123456789abcdef.json":
@@ -469,41 +564,49 @@ def small_things():
             seed("headers", f"{i}-{status}",
                  bytes([status, 0x7f if status == 1 else 0x33]) +
                  lines.encode())
-    # What was asked for: see check_answer().
-    FROM_0, FROM_1, FROM_1000, TAG = 0x01, 0x03, 0x05, 0x80
-    UNKNOWN, ONE, THOUSAND, MEGABYTE = 0x00, 0x20, 0x30, 0x40
-    for i, (status, asked, lines) in enumerate((
-            (200, UNKNOWN, "Content-Length: 1000\n"),
-            (200, THOUSAND, "Content-Length: 1000\n"),
-            (200, ONE, "Content-Length: 1000\n"),
-            (200, MEGABYTE, "Content-Length: 1000\n"),
-            (200, UNKNOWN, "Content-Length: 99999999999\n"),
-            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"),
-            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"
+    sizes = (None, 0, 1, 1000, 1 << 20)
+
+    def asked(first, size, tagged=False):
+        """The byte of which check_answer() makes that; first None: no range."""
+        return next(byte for byte in range(256) if
+                    (first is not None) == byte & 1 and
+                    (first is None or sizes[1 + (byte >> 1) % 3] == first) and
+                    sizes[(byte >> 4) % 5] == size and tagged == bool(byte & 128))
+    for i, (status, question, lines) in enumerate((
+            (200, asked(None, None), "Content-Length: 1000\n"),
+            (200, asked(None, 1000), "Content-Length: 1000\n"),
+            (200, asked(None, 1), "Content-Length: 1000\n"),
+            (200, asked(None, 1 << 20), "Content-Length: 1000\n"),
+            (200, asked(None, None), "Content-Length: 99999999999\n"),
+            (206, asked(1, 1000), "Content-Range: bytes 1-999/1000\n"),
+            (206, asked(1, 1000), "Content-Range: bytes 1-999/1000\n"
              "Content-Length: 999\n"),
-            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"
+            (206, asked(1, 1000), "Content-Range: bytes 1-999/1000\n"
              "Content-Length: 998\n"),
-            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1001\n"),
-            (206, FROM_0 | THOUSAND, "Content-Range: bytes 0-999/1001\n"),
-            (206, FROM_0 | THOUSAND, "Content-Range: bytes 0-99/100\n"),
-            (206, FROM_0 | THOUSAND, "Content-Range: bytes 0-1000/*\n"),
-            (206, FROM_0 | UNKNOWN, "Content-Range: bytes 0-999/*\n"),
-            (206, FROM_0 | UNKNOWN, "Content-Range: bytes 0-9/99999999999\n"),
-            (206, FROM_1 | THOUSAND | TAG, "Content-Range: bytes 1-999/1000\n"
+            (206, asked(1, 1000), "Content-Range: bytes 1-999/1001\n"),
+            (206, asked(1, 1000), "Content-Range: bytes 1-999/*\n"),
+            (206, asked(1, None), "Content-Range: bytes 1-999/1000\n"),
+            (206, asked(0, 1000), "Content-Range: bytes 0-999/1001\n"),
+            (206, asked(0, 1000), "Content-Range: bytes 0-99/100\n"),
+            (206, asked(0, 1000), "Content-Range: bytes 0-1000/*\n"),
+            (206, asked(0, None), "Content-Range: bytes 0-999/*\n"),
+            (206, asked(0, None), "Content-Range: bytes 0-999/1000\n"),
+            (206, asked(0, None), "Content-Range: bytes 0-9/99999999999\n"),
+            (206, asked(1, 1000, True), "Content-Range: bytes 1-999/1000\n"
              "ETag: \"a\"\n"),
-            (206, FROM_1 | THOUSAND | TAG, "Content-Range: bytes 1-999/1000\n"
+            (206, asked(1, 1000, True), "Content-Range: bytes 1-999/1000\n"
              "ETag: \"b\"\n"),
-            (206, FROM_1 | THOUSAND | TAG, "Content-Range: bytes 1-999/1000\n"),
-            (206, FROM_1 | THOUSAND, "Content-Range: bytes */1000\n"),
-            (206, FROM_1 | THOUSAND, "Content-Range: bytes 1-999/1000\n"
+            (206, asked(1, 1000, True), "Content-Range: bytes 1-999/1000\n"),
+            (206, asked(1, 1000), "Content-Range: bytes */1000\n"),
+            (206, asked(1, 1000), "Content-Range: bytes 1-999/1000\n"
              "Content-Range: bytes 2-999/1000\n"),
-            (416, THOUSAND, "Content-Range: bytes */1000\n"),
-            (416, FROM_1000 | THOUSAND, "Content-Range: bytes */1000\n"),
-            (416, FROM_1000 | THOUSAND, "Content-Range: bytes */999\n"),
-            (416, FROM_1000 | UNKNOWN, "Content-Range: bytes */1000\n"),
-            (416, FROM_1 | UNKNOWN, ""), (416, FROM_0 | UNKNOWN, ""))):
+            (416, asked(None, 1000), "Content-Range: bytes */1000\n"),
+            (416, asked(1000, 1000), "Content-Range: bytes */1000\n"),
+            (416, asked(1000, 1000), "Content-Range: bytes */999\n"),
+            (416, asked(1000, None), "Content-Range: bytes */1000\n"),
+            (416, asked(1, None), ""), (416, asked(0, None), ""))):
         seed("headers", f"asked-{i}", bytes(
-            [(200, 206, 416, 503).index(status), asked]) + lines.encode())
+            [(200, 206, 416, 503).index(status), question]) + lines.encode())
     for i, value in enumerate((
             "bytes", "octets 0-1/2", "bytes 0-1", "bytes 1-0/2", "bytes 0/2",
             "bytes -1/2", "bytes 0-/2", "bytes 0-1/", "bytes 0-2/2", "bytes */*",
@@ -516,7 +619,7 @@ def small_things():
             "Retry-After: " + "x" * 200, "Retry-After: a\0b", "ETag: \"", "ETag: a",
             "ETag: \"a", "ETag: \"a\x7fb\"", "ETag: \"a b\"", "ETag: \"a\"b\"",
             "ETag: \"" + "x" * 600 + "\"", "ETag: \"a\"\nETag: \"b\"",
-            "Last-Modified: never",
+            "Last-Modified: never", "Last-Modified: Fri\0, 20 Nov 2026 08:00:00 GMT",
             "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT",
             "Date: Fri, 20 Nov 2026 08:00:00 GMT\n"
             "Last-Modified: Fri, 20 Nov 2026 08:00:00 GMT",
@@ -562,7 +665,8 @@ def small_things():
     for i, data in enumerate((
             b"\xc3", b"\xc3x", b"\xe0\x80\x80", b"\xe0\xa0\x80", b"\xed\xa0\x80",
             b"\xed\x80\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80",
-            b"\xf4\x80\x80\x80", b"\xe7\x94", b"\xe7\x94x", b"\xf5", b"\x80", b"\x00")):
+            b"\xf4\x80\x80\x80", b"\xe7\x94", b"\xe7\x94x", b"\xf5", b"\x80", b"\x00",
+            b"\xc2", b"\xc2\x9b", b"\xc2\xa0")):
         seed("json", f"utf8-{i}", b"\"" + data + b"\"")
         seed("text", f"utf8-{i}", data)
     seed("handler", "number", b"\x40progress 101\nprogress x\nprogress 7 \n")
@@ -573,7 +677,8 @@ def small_things():
                               b"rolled-back", b"sha256", b"%\0", b"a/b\0a%2Fb",
                               b"0" * 64, b"binary", b"md5", b"d" * 64, b"d" * 32, b"A" * 64,
                               b"0" * 63 + b"G", b"0" * 63 + b"/", b"0" * 63 + b"`",
-                              b"", b" a", b"a ", b".a", b"a\x7f", b"succeeded")):
+                              b"", b" a", b"a ", b".a", b"a\x7f",
+                              *(state.encode() for state in STATES))):
         seed("text", str(i), text)
     for i, text in enumerate((
             "[" * 16 + "]" * 16, "[" * 17 + "]" * 17, "1e400", "\"\\u0000\"",
@@ -607,6 +712,8 @@ def packaged():
             ("fails", here, 1, "otad 1.0.10\n"),
             ("crashes", here, 2, "otad 1.0.10\n"),
             ("hangs", here, 3, "otad 1.0.10\n"),
+            ("cannot-start-missing", here | NONE, 0, ""),
+            ("cannot-start-permission", here | NONE, 1, ""),
             ("cannot-start-memory", here | NONE, 3, ""),
             ("cannot-start-format", here | NONE, 2, ""),
             ("on-trial", here | MARKER, 0, "otad 1.0.0\n"),
@@ -758,7 +865,7 @@ def manifests():
     seed("signature", "manifest-alone", head)
     seed("signature", "other-digest", head.replace(head[-65:-1], zeros) +
          "signature: AAAA\n")
-    seed("signature", "large", right + "#" * (MAX_SEED - len(right)))
+    seed("signature", "large", right + "#" * MAX_SEED, 2 * MAX_SEED)
 
 
 def signatures():
