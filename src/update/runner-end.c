@@ -191,6 +191,7 @@ static bool goes_on_without(struct job *job, const struct ota_error *err)
 	} else {
 		log_error(NULL, "The end of job %s is not told yet: %s",
 			  job->id, err->text);
+		store_mend_folders(&job->updater->store);
 	}
 	updater_job_ended(job);
 	job_retry_later(job, job->record_attempts++, runner_finish);

@@ -36,9 +36,31 @@ static bool clear_place(const char *path, mode_t wanted)
 
 static bool make_folder(const char *path, struct ota_error *err)
 {
-	return file_make_dirs(path, STATE_DIR_MODE, err) ||
-	       (clear_place(path, S_IFDIR) &&
-		file_make_dirs(path, STATE_DIR_MODE, err));
+	return file_make_dirs(path, STATE_DIR_MODE, err);
+}
+
+static bool make_place(const char *path, struct ota_error *err)
+{
+	return make_folder(path, err) ||
+	       (clear_place(path, S_IFDIR) && make_folder(path, err));
+}
+
+static bool make_folders(const struct store *store,
+			 bool (*make)(const char *path, struct ota_error *err),
+			 struct ota_error *err)
+{
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(folders); i++) {
+		OTA_CLEANUP(freep) char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", store->dir, folders[i]) < 0) {
+			path = NULL;
+			return ota_fail_memory(err,
+					       "opening the state directory");
+		}
+		if (!make(path, err))
+			return ota_wrap(err, "state directory %s", store->dir);
+	}
+	return true;
 }
 
 static int take_lock(const char *path, struct ota_error *err)
@@ -49,20 +71,20 @@ static int take_lock(const char *path, struct ota_error *err)
 						      fd;
 }
 
+void store_mend_folders(const struct store *store)
+{
+	/* Whoever wants to write there says what is wrong. */
+	(void)make_folders(store, make_folder, NULL);
+}
+
 bool store_open(struct store *store, const char *dir, struct ota_error *err)
 {
 	store->lock_fd = -1;
 	store->dir = strdup(dir);
 	if (!store->dir)
 		return ota_fail_memory(err, "opening the state directory");
-	for (size_t i = 0; i < OTA_ARRAY_SIZE(folders); i++) {
-		OTA_CLEANUP(freep) char *path = NULL;
-
-		if (asprintf(&path, "%s/%s", dir, folders[i]) < 0)
-			return ota_fail_memory(err, "opening the state directory");
-		if (!make_folder(path, err))
-			return ota_wrap(err, "state directory %s", dir);
-	}
+	if (!make_folders(store, make_place, err))
+		return false;
 
 	OTA_CLEANUP(freep) char *lock = NULL;
 

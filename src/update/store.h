@@ -30,6 +30,8 @@ struct store {
 bool store_open(struct store *store, const char *dir, struct ota_error *err)
 	OTA_MUST_CHECK;
 void store_close(struct store *store);
+/* Makes those that are missing: somebody may have emptied the directory since. */
+void store_mend_folders(const struct store *store);
 
 /* DIR/FOLDER/NAME.json with the name escaped; FOLDER may be NULL. Owned. */
 char *store_path(const struct store *store, const char *folder,

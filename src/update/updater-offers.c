@@ -260,6 +260,7 @@ bool updater_take_offer(struct updater *updater, const struct offer *offer,
 
 	if (!module)
 		return false;
+	store_mend_folders(&updater->store);
 	job = updater_find_job(updater, offer->device, offer->module);
 	if (is_running(module, offer) && !(job && job_is_installing(job))) {
 		if (job && !job_state_is_terminal(job->state))

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -425,6 +426,26 @@ def test_24_mib_of_memory_by_a_control_group(world):
 
 def test_24_mib_of_memory_by_a_limit(world):
     updates_with_little_memory(world, ["prlimit", f"--data={LIMIT}"])
+
+
+# ---- whoever tidies up ----
+
+def test_a_state_directory_that_is_emptied(world):
+    """Below an otad that runs, in the middle of a download."""
+    broker, web, otad, path = world_of(world)
+    start(world, broker, otad)
+    data = os.urandom(600_000)
+    url = web.put("fw", data)
+    web.script("fw", [{"rate": 200_000}])
+    mark = offer(broker, url, data)
+    wait_percent(broker, 20, mark)
+    for part in otad.state.iterdir():
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
+    check_failed(broker, otad, path, mark, "INTERNAL_ERROR")
+    check_next(broker, web, path)
 
 
 # ---- two at once ----
