@@ -67,6 +67,7 @@ struct updater {
 		struct job *next; /* in its queue */
 		bool again;
 		uint64_t wake_ms;
+		bool starting; /* one whose download has not begun yet */
 	} look;
 	struct job *next_resume;
 	struct loop_source *resume; /* jobs of an earlier run */

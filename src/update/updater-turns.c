@@ -107,9 +107,12 @@ static void note_wait(struct updater *updater, uint64_t wait_ms)
 		updater->look.wake_ms = wait_ms;
 }
 
-static void let_start(struct job *job, struct policy_facts *facts)
+/* False: nor may any behind it, until those that were let start have begun to
+ * download. */
+static bool let_start(struct job *job, struct policy_facts *facts)
 {
-	const struct artifact_store *artifacts = job->updater->artifacts;
+	struct updater *updater = job->updater;
+	const struct artifact_store *artifacts = updater->artifacts;
 	const char *reason;
 	struct ota_error err;
 	uint64_t wait_ms;
@@ -118,15 +121,23 @@ static void let_start(struct job *job, struct policy_facts *facts)
 	facts->artifact_here = artifact_store_has(artifacts, job->offer);
 	reason = policy_wait(facts, job->offer, job->approved, &wait_ms);
 	if (reason) {
-		note_wait(job->updater, wait_ms);
+		note_wait(updater, wait_ms);
 		updater_job_waits(job, reason);
-		return;
+		return true;
+	}
+	if (updater->look.starting && !facts->artifact_here) {
+		updater->look.again = true;
+		return false;
 	}
 	updater_unqueue_job(job);
 	if (runner_may_go_on(job, &err))
 		job_handle(job, JOB_EVENT_ALLOWED);
 	else
 		job_fail(job, &err);
+	/* What it does next is a step of its own. */
+	updater->look.starting |= !facts->artifact_here &&
+				  !TAILQ_EMPTY(&updater->stepping);
+	return true;
 }
 
 /* False: neither may any behind it, and all of those know why. */
@@ -168,6 +179,7 @@ static void take_steps(struct loop_source *source, void *user_data)
 		updater_unqueue_job(job);
 		job->step(job);
 	}
+	updater->look.starting = false;
 }
 
 /* False: the time of this turn is used up; `look.next` is where to go on. */
@@ -180,7 +192,8 @@ static bool look_at_available(struct updater *updater, uint64_t begin_ms)
 		if (is_over(updater, begin_ms))
 			return false;
 		updater->look.next = TAILQ_NEXT(job, in_queue);
-		let_start(job, &facts);
+		if (!let_start(job, &facts))
+			break;
 	}
 	return true;
 }
