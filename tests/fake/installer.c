@@ -365,6 +365,8 @@ struct installation *installation_new(const struct install_env *env,
 	in->place = place_of(request->device, request->module);
 	in->device = strdup(request->device);
 	in->artifact = request->artifact ? strdup(request->artifact) : NULL;
+	/* By what else would an installer know it? */
+	assert_true(!in->artifact || request->digest.alg != DIGEST_NONE);
 	in->shared = request->artifact_shared;
 	in->fresh = request->artifact_fresh;
 	in->type = request->settings->type;

@@ -1499,12 +1499,12 @@ static void supersede"""),
     Mutant("why a job waits is not shown",
            "updater-operator", "src/update/updater-turns.c",
            """	if (reason) {
-		note_wait(job->updater, wait_ms);
+		note_wait(updater, wait_ms);
 		updater_job_waits(job, reason);
-		return;""",
+		return true;""",
            """	if (reason) {
-		note_wait(job->updater, wait_ms);
-		return;"""),
+		note_wait(updater, wait_ms);
+		return true;"""),
     Mutant("why a job waits is shown at every look",
            "updater-operator", "src/update/updater-jobs.c",
            """	if (is_news)
@@ -2057,4 +2057,263 @@ static void confirm("""),
            """	settings->timeout_ms = MODULE_TIMEOUT_DEFAULT_MS;
 """,
            ""),
+    Mutant("without hard links there is no way back",
+           "test_launch.py test_without_hard_links_the_backup_itself_goes_back", "src/launch/main.c",
+           """		from = BACKUP;
+""",
+           """		return false;
+"""),
+    Mutant("otad-launch follows a link to a marker",
+           "test_launch.py test_a_link_is_no_marker", "src/launch/main.c",
+           """O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t size = read""",
+           """O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t size = read"""),
+    Mutant("half a count of starts is a whole one",
+           "test_launch.py test_a_count_that_is_not_on_the_disk_ends_the_trial", "src/launch/main.c",
+           "write(fd, text, used) == (ssize_t)used && fchmod",
+           "write(fd, text, used) > 0 && fchmod"),
+    Mutant("a count whose name is not synced goes on",
+           "test_launch.py test_a_count_that_is_not_on_the_disk_ends_the_trial", "src/launch/main.c",
+           """	       fsync(l->state_fd) == 0;
+}
+
+/* ---- the trial's end""",
+           """	       (fsync(l->state_fd), true);
+}
+
+/* ---- the trial's end"""),
+    Mutant("what otad-launch writes has the mode of its umask",
+           "test_launch.py test_anybody_may_read_the_marker", "src/launch/main.c",
+           "fchmod(fd, 0644) == 0 &&",
+           "true &&"),
+    Mutant("a trial has ended though its end is not synced",
+           "test_launch.py test_an_end_that_is_not_on_the_disk_is_none", "src/launch/main.c",
+           "	if (!note || (bin_fd < 0 ? errno != ENOENT : fsync(bin_fd) < 0)) {",
+           "	if (!note || (bin_fd < 0 ? errno != ENOENT : fsync(bin_fd) < -1)) {"),
+    Mutant("without bin/ a trial never ends",
+           "test_launch.py test_without_their_folder_the_factory_version_runs", "src/launch/main.c",
+           "bin_fd < 0 ? errno != ENOENT :",
+           "bin_fd < 0 ? true :"),
+    Mutant("half the digest of a backup is compared",
+           "test_launch.py test_half_a_digest_is_not_enough", "src/launch/main.c",
+           """strncasecmp(hex, find(l->text, "BACKUP_SHA256="), 64) == 0;""",
+           """strncasecmp(hex, find(l->text, "BACKUP_SHA256="), 32) == 0;"""),
+    Mutant("otad-launch comes before otad's own deadline",
+           "test_launch.py test_otads_own_deadline_comes_first", "src/launch/main.c",
+           "			until_s = now.tv_sec + l->timeout_s + l->timeout_s / 10 + 2;",
+           "			until_s = now.tv_sec + l->timeout_s;"),
+    Mutant("a deadline that ended nothing has succeeded",
+           "test_launch.py test_a_deadline_that_cannot_end_the_trial_fails", "src/launch/main.c",
+           """	if (!end_trial(l, text, "health-check-failed"))
+		return 1;""",
+           """	if (!end_trial(l, text, "health-check-failed"))
+		return 0;"""),
+    Mutant("variables of the environment have no ceiling",
+           "test_launch.py test_thousands_of_variables_do_no_harm", "src/launch/main.c",
+           "i < ENVIRONMENT_MAX && environ[i]; i++",
+           "environ[i]; i++"),
+    Mutant("each look at the marker takes a descriptor",
+           "test_launch.py test_watching_for_long_takes_no_more_descriptors", "src/launch/main.c",
+           """	ssize_t size = read(fd, l->text, sizeof(l->text) - 1);
+
+	close(fd);""",
+           """	ssize_t size = read(fd, l->text, sizeof(l->text) - 1);
+"""),
+    Mutant("any program whose file is gone is ended",
+           "test_launch.py test_a_stranger_whose_own_file_is_gone_is_left_alone", "src/launch/main.c",
+           """static const char gone[] = "/" TARGET " (deleted)";""",
+           """static const char gone[] = " (deleted)";"""),
+    Mutant("no start is counted while something is staged",
+           "test_launch.py test_what_is_staged_for_the_next_time_hides_no_start", "src/launch/main.c",
+           "	if (why == ENOENT && faccessat(l->state_fd, STAGED, F_OK, 0) == 0)",
+           "	if (faccessat(l->state_fd, STAGED, F_OK, 0) == 0)"),
+    Mutant("a version is killed without being asked to end",
+           "test_launch.py test_a_version_is_asked_to_end_before_it_is_killed", "src/launch/main.c",
+           "s == 0 ? SIGTERM : s < TERMINATE_S ? 0 : SIGKILL",
+           "SIGKILL"),
+    Mutant("more downloads than MaxDownloads= begin at once",
+           "updater-devices", "src/update/updater-turns.c",
+           """	updater->look.starting |= !facts->artifact_here &&
+				  !TAILQ_EMPTY(&updater->stepping);
+""",
+           ""),
+    Mutant("running downloads are not counted",
+           "updater-devices", "src/update/updater-turns.c",
+           """	facts->transfers = artifact_store_transfers(artifacts);
+""",
+           ""),
+    Mutant("who wants what is being fetched waits for a place",
+           "updater-devices", "src/update/updater-turns.c",
+           """	facts->artifact_here = artifact_store_has(artifacts, job->offer);
+""",
+           ""),
+    Mutant("the gateway waits behind its devices",
+           "updater-devices", "src/update/updater-turns.c",
+           """	if (first && !job_is_of_sub_device(job))
+		TAILQ_INSERT_BEFORE(first, job, in_queue);
+	else
+""",
+           ""),
+    Mutant("the size of an offer is compared for the first device alone",
+           "updater-devices", "src/update/artifact.c",
+           """	if (offer->size_bytes != OFFER_SIZE_UNKNOWN &&
+	    offer->size_bytes != artifact->size_bytes)""",
+           "	if (false)"),
+    Mutant("what is wrong for one device is taken from all",
+           "updater-devices", "src/update/runner-download.c",
+           """		if (!runner_shares_artifact(job))
+			artifact_discard(job->artifact);
+""",
+           """		artifact_discard(job->artifact);
+"""),
+    Mutant("a failure takes the artifact of others away",
+           "updater-devices", "src/update/runner-end.c",
+           "	if (!path || runner_shares_artifact(job))",
+           "	if (!path)"),
+    Mutant("a hold ends only when somebody looks",
+           "updater-operator", "src/update/updater-turns.c",
+           """	if (updater->held && updater->hold_until_ms > now_ms)
+		note_wait(updater, (uint64_t)(updater->hold_until_ms - now_ms));
+""",
+           ""),
+    Mutant("the time of a change is that of the offer",
+           "updater-operator", "src/update/machine.c",
+           """	job->changed_ms = loop_wall_ms(job->updater->loop);
+""",
+           ""),
+    Mutant("what was just verified is hashed once more",
+           "updater-operator", "src/update/runner-download.c",
+           """	job->artifact_fresh = true;
+""",
+           ""),
+    Mutant("an artifact is shared with nobody",
+           "updater-operator", "src/update/runner-download.c",
+           "	unsigned own = job->claim ? 1 : 0;",
+           "	unsigned own = 0;"),
+    Mutant("a step begins without its record",
+           "target", "src/install/installation.c",
+           """	else if (install_record_read(in, &err))
+		begin(in);
+	else
+		installation_end(in, &err);""",
+           """	else {
+		(void)!install_record_read(in, &err);
+		begin(in);
+	}"""),
+    Mutant("a link is copied",
+           "target", "src/install/copy.c",
+           """	copy->from_fd = open(copy->from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+						 O_NONBLOCK);""",
+           """	copy->from_fd = open(copy->from, O_RDONLY | O_CLOEXEC | 
+						 O_NONBLOCK);"""),
+    Mutant("a FIFO is copied",
+           "target", "src/install/copy.c",
+           """	if (!S_ISREG(st.st_mode))
+		return ota_fail(err, OTA_ERROR_INTERNAL,""",
+           """	if (false)
+		return ota_fail(err, OTA_ERROR_INTERNAL,"""),
+    Mutant("a copy goes through a link",
+           "target", "src/install/copy.c",
+           "O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC",
+           "O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC"),
+    Mutant("a write of a copy that was cut short counts as whole",
+           "target", "src/install/copy.c",
+           """		data += n;
+		size -= (size_t)n;""",
+           "		size = 0;"),
+    Mutant("a copy is open to all while it is made",
+           "target", "src/install/copy.c",
+           "			   0600);",
+           "			   0666);"),
+    Mutant("a copy that failed stays",
+           "target", "src/install/copy.c",
+           """	if (copy->to && !copy->complete)
+		unlink(copy->to);
+""",
+           ""),
+    Mutant("a longer key is taken for a shorter one",
+           "trial", "src/install/lines.c",
+           """		if (length > key_length && text[key_length] == '=' &&
+""",
+           """		if (length > key_length &&
+"""),
+    Mutant("the beginning of a value is taken for all of it",
+           "trial", "src/install/lines.c",
+           """			if (length >= size || !is_printable(text, length))
+				return false;""",
+           """			if (length >= size)
+				length = size - 1;
+			if (!is_printable(text, length))
+				return false;"""),
+    Mutant("a library is a program",
+           "elf", "src/install/elf.c",
+           " || elf->entry == 0)",
+           ")"),
+    Mutant("segments have no ceiling",
+           "elf", "src/install/elf.c",
+           "elf->n_segments > MAX_SEGMENTS ||",
+           "false ||"),
+    Mutant("the name of a loader has no ceiling",
+           "elf", "src/install/elf.c",
+           "	if (segment->size_bytes == 0 || segment->size_bytes > size)",
+           "	if (segment->size_bytes == 0)"),
+    Mutant("a link is a program",
+           "elf", "src/install/elf.c",
+           "	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);",
+           "	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);"),
+    Mutant("a Restart= that fails is a failed installation",
+           "install-binary", "src/install/binary.c",
+           "		.kind = OTA_ERROR_RESTART_FAILED,",
+           "		.kind = OTA_ERROR_INSTALL_FAILED,"),
+    Mutant("tidying up before the swap restarts a service",
+           "install-binary", "src/install/binary.c",
+           """	if (err || !in->restored)
+""",
+           """	if (err)
+"""),
+    Mutant("what systemctl does not tell is as before",
+           "install-binary", "src/install/health.c",
+           """	in->health.seen = (struct service_state){ 0 };
+""",
+           ""),
+    Mutant("an old trouble is told of another step",
+           "install-binary", "src/install/installation.c",
+           """	in->trouble[0] = '\\0';
+	if (!begin)""",
+           "	if (!begin)"),
+    Mutant("an offer with a SHA-256 needs no signature",
+           "updater-signature", "src/update/runner-download.c",
+           "	if (!job->updater->config->update.require_signature) {",
+           "	if (!job->updater->config->update.require_signature || job->offer->sha256.alg != DIGEST_NONE) {"),
+    Mutant("who joins a download is checked by the digest of others",
+           "updater-devices", "src/update/artifact.c",
+           """		artifact->algs |= algs_of(offer, want_sha256);
+""",
+           ""),
+    Mutant("another digest that is wanted later is not reckoned",
+           "updater-devices", "src/update/artifact-work.c",
+           "	} else if (artifact->hashed_algs != artifact->algs) {",
+           "	} else if (false) {"),
+    Mutant("an installer does not hear of the digest",
+           "updater-devices", "src/update/runner-install.c",
+           """	if (digest)
+		request.digest = *digest;
+""",
+           ""),
+    Mutant("a signature that is missing is a fault of the network",
+           "updater-signature", "src/update/runner-download.c",
+           """		if (err.kind == OTA_ERROR_NOT_FOUND ||
+		    err.kind == OTA_ERROR_PROTOCOL)
+			err.kind = OTA_ERROR_SIGNATURE_INVALID;
+""",
+           ""),
+    Mutant("a reload takes the configuration from a signature under way",
+           "updater-signature", "src/update/runner-download.c",
+           "	job->signature_config = config_ref(job->updater->config);",
+           "	job->signature_config = job->updater->config;"),
+    Mutant("the SHA-256 that a signature is of is not reckoned",
+           "updater-signature", "src/update/runner-download.c",
+           "	job->artifact = artifact_want(job->updater->artifacts, job->offer, sign,",
+           "	job->artifact = artifact_want(job->updater->artifacts, job->offer, false,"),
 ]

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import suite
 from place import TIMEOUT_S, Place, sha256
@@ -602,6 +603,16 @@ def test_a_version_that_hangs_and_ignores_sigterm_is_ended(world):
     place.runs("old")
 
 
+def test_a_version_is_asked_to_end_before_it_is_killed(world):
+    place = Place(world)
+    place.install(new=(world.build /
+                       "tests/system/version-that-stalls").read_bytes())
+    place.mark(TIMEOUT=1)
+    with Running(place) as otad, Deadline(place) as deadline:
+        expect_equal(deadline.wait()[0], 0, "exit status")
+        expect_equal(otad.process.wait(TIMEOUT_S), -signal.SIGTERM, "its end")
+
+
 def test_a_stranger_with_the_pid_of_the_marker_is_left_alone(world):
     place = Place(world)
     place.install()
@@ -645,6 +656,154 @@ def test_a_deadline_without_a_state_directory_fails(world):
     place = Place(world)
     shutil.rmtree(place.state)
     expect_equal(place.launch("--deadline").returncode, 1, "exit status")
+
+
+# ---- a disk that fails ----
+
+def injected(place, fault, *options):
+    """Where one system call fails, as strace(1) says."""
+    if b"__asan_init" in (place.build / "otad-launch").read_bytes():
+        skip("a sanitizer is linked in")
+    result = place.launch(command=["strace", "-qq", "-o", "/dev/null", "-e",
+                                   f"inject={fault}",
+                                   *place.command(*options)])
+    if "ptrace" in result.stderr:
+        skip(f"no strace: {result.stderr}")
+    return result
+
+
+def test_a_count_that_is_not_on_the_disk_ends_the_trial(world):
+    place = Place(world)
+    for fault in ("write:retval=5:when=1", "fsync:error=EIO:when=1",
+                  "fsync:error=EIO:when=2", "renameat:error=EIO:when=1"):
+        place.install()
+        place.mark()
+        place.ended.unlink(missing_ok=True)
+        result = injected(place, fault)
+        expect_equal(result.stdout, "old\n", f"what ran with {fault}")
+        place.expect_back("cannot be counted")
+
+
+def test_an_end_that_is_not_on_the_disk_is_none(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3)
+    result = injected(place, "fsync:error=EIO:when=1")
+    expect_equal(result.stdout, "old\n", "what ran")
+    expect("cannot end the trial" in result.stderr, result.stderr)
+    expect(place.trial.exists(), "the marker is gone")
+    place.runs("old")
+    place.expect_back("started 3 times")
+
+
+def test_a_deadline_that_cannot_end_the_trial_fails(world):
+    place = Place(world)
+    place.install()
+    place.mark(TIMEOUT=1)
+    expect_equal(injected(place, "renameat:error=EIO", "--deadline").returncode,
+                 1, "exit status")
+    expect(place.trial.exists(), "the marker is gone")
+
+
+def test_without_hard_links_the_backup_itself_goes_back(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3)
+    expect_equal(injected(place, "linkat:error=EPERM").stdout, "old\n",
+                 "what ran")
+    place.expect_back("started 3 times")
+    expect(not place.backup.exists(), "the backup is still there")
+
+
+# ---- the marker once more ----
+
+def test_half_a_digest_is_not_enough(world):
+    place = Place(world)
+    place.install()
+    digest = sha256(place.backup.read_bytes())
+    place.mark(STARTS=3, BACKUP_SHA256=digest[:32] + 32 * "0")
+    place.runs("factory")
+
+
+def test_a_link_is_no_marker(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    place.trial.rename(place.state / "elsewhere")
+    place.trial.symlink_to("elsewhere")
+    # Nothing can be read there: no more starts than the last.
+    expect(place.launch().stdout != "new\n", "the new version was started")
+
+
+def test_anybody_may_read_the_marker(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    subprocess.run(place.command(), check=True, capture_output=True,
+                   umask=0o077, timeout=TIMEOUT_S)
+    expect_equal(place.trial.stat().st_mode & 0o777, 0o644, "mode")
+
+
+def test_without_their_folder_the_factory_version_runs(world):
+    place = Place(world)
+    place.install()
+    place.mark(STARTS=3)
+    shutil.rmtree(place.bin)
+    place.runs("factory")
+    expect(not place.trial.exists(), "the marker is left")
+
+
+def test_what_is_staged_for_the_next_time_hides_no_start(world):
+    place = Place(world)
+    place.install()
+    place.mark()
+    place.write(place.bin / ".otad.otad-new", b"next")
+    place.runs("new")
+    expect_equal(place.marker()["STARTS"], "2", "STARTS")
+
+
+def test_thousands_of_variables_do_no_harm(world):
+    place = Place(world)
+    place.install(new=place.script("new", "echo $OTAD_LAUNCH"))
+    env = {**{f"V{i}": "x" for i in range(3000)}, "PATH": os.environ["PATH"]}
+    expect_equal(place.launch(env=env).stdout, "new\n1\n", "output")
+
+
+def test_a_stranger_whose_own_file_is_gone_is_left_alone(world):
+    place = Place(world)
+    place.install()
+    program = world.folder / "stranger"
+    shutil.copy(world.build / "tests/system/version-that-hangs", program)
+    with subprocess.Popen([program]) as stranger:
+        program.unlink()
+        place.mark(TIMEOUT=1, PID=stranger.pid)
+        with Deadline(place) as deadline:
+            expect_equal(deadline.wait()[0], 0, "exit status")
+        expect(stranger.poll() is None, "the stranger was killed")
+        stranger.kill()
+
+
+def test_otads_own_deadline_comes_first(world):
+    place = Place(world)
+    place.install()
+    place.mark(TIMEOUT=1)
+    begun = time.monotonic()
+    with Deadline(place) as deadline:
+        expect_equal(deadline.wait()[0], 0, "exit status")
+    # 3 s, counted in whole ones; later, where the machine is slow.
+    expect(time.monotonic() - begun > 2, "it came before otad's own")
+
+
+def test_watching_for_long_takes_no_more_descriptors(world):
+    place = Place(world)
+    place.install()
+    place.mark(TIMEOUT=5)
+    result = subprocess.run(
+        ["sh", "-c", "ulimit -n 7 && exec \"$@\"", "sh",
+         *place.command("--deadline")], timeout=TIMEOUT_S, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True)
+    expect_equal(result.returncode, 0, "exit status")
+    place.expect_back("not confirmed within 5 s")
 
 
 if __name__ == "__main__":

@@ -119,6 +119,46 @@ static void a_program_cut_off_anywhere_is_refused(void **state)
 }
 
 /* sstrip(1) and packers leave none. */
+static void what_begins_nowhere_is_no_program(void **state)
+{
+	struct install_fixture *fx = *state;
+	uint64_t nowhere = 0;
+
+	install_copy(PROGRAM, fx->artifact, "", 0600);
+	poke(fx->artifact, 24, &nowhere, sizeof(void *));
+	refused(fx, fx->artifact, "no program");
+}
+
+/* Read one by one, they would only take our time. */
+static void too_many_segments_are_damage(void **state)
+{
+	struct install_fixture *fx = *state;
+	uint16_t many = 1000;
+
+	install_copy(PROGRAM, fx->artifact, "", 0600);
+	assert_int_equal(truncate(fx->artifact, 1 << 20), 0);
+	poke(fx->artifact, sizeof(void *) == 8 ? 56 : 44, &many, sizeof(many));
+	refused(fx, fx->artifact, "damaged");
+}
+
+static void a_loader_that_does_not_fit_is_damage(void **state)
+{
+	struct install_fixture *fx = *state;
+	char small[8] = "";
+
+	assert_false(elf_check(PROGRAM, small, 4, &fx->err));
+	assert_int_equal(fx->err.kind, OTA_ERROR_INCOMPATIBLE);
+	assert_string_equal(small, "");
+}
+
+static void a_link_is_not_followed(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	assert_int_equal(symlink(PROGRAM, install_path(fx, "link")), 0);
+	assert_false(check(fx, install_path(fx, "link")));
+}
+
 static void without_sections_the_segments_tell(void **state)
 {
 	static const unsigned char none[sizeof(ElfW(Off))];
@@ -233,6 +273,10 @@ int main(void)
 		TEST(a_script_is_called_one),
 		TEST(short_files_are_no_programs),
 		TEST(a_program_cut_off_anywhere_is_refused),
+		TEST(what_begins_nowhere_is_no_program),
+		TEST(too_many_segments_are_damage),
+		TEST(a_loader_that_does_not_fit_is_damage),
+		TEST(a_link_is_not_followed),
 		TEST(without_sections_the_segments_tell),
 		TEST(a_program_of_another_machine_is_refused),
 		TEST(the_other_byte_order_is_refused),

@@ -205,6 +205,26 @@ static void a_restart_command_comes_before_the_service(void **state)
 	assert_int_equal(count_calls(fx, "systemctl"), 0);
 }
 
+static void a_restart_command_that_fails_is_a_failed_restart(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	set(&fx->settings->restart, "exit 5");
+	install_until(fx, INSTALL_SWAP);
+	assert_false(install_run(fx, INSTALL_ACTIVATE));
+	assert_int_equal(fx->err.kind, OTA_ERROR_RESTART_FAILED);
+}
+
+static void tidying_up_before_the_swap_restarts_nothing(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	set(&fx->settings->service, "app.service");
+	install_until(fx, INSTALL_STAGE);
+	assert_true(install_run(fx, INSTALL_ROLL_BACK));
+	assert_int_equal(count_calls(fx, "systemctl"), 0);
+}
+
 static void a_service_that_does_not_start_is_a_failed_restart(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -334,6 +354,30 @@ static void a_service_that_is_restarted_while_watched_fails(void **state)
 	watch(fx, 1);
 	show(fx, "active", "running", 1, 101);
 	wait_for_failure(fx, "had to be restarted");
+}
+
+static void what_systemctl_does_not_tell_is_not_as_before(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	set(&fx->settings->service, "app.service");
+	fx->settings->health_period_ms = 1500;
+	show(fx, "active", "running", 0, 100);
+	install_until(fx, INSTALL_ACTIVATE);
+	watch(fx, 1);
+	install_write(install_path(fx, "unit.new"), "MainPID=100\n", 0644);
+	assert_int_equal(rename(install_path(fx, "unit.new"),
+				install_path(fx, "unit")),
+			 0);
+	while (!installation_trouble(fx->in)) {
+		assert_false(fx->done);
+		assert_true(loop_run_once(fx->loop, 1000, NULL));
+	}
+	installation_cancel(fx->in);
+	install_wait(fx);
+	/* What the next step waits for is another matter. */
+	assert_true(install_run(fx, INSTALL_CLEAN));
+	assert_null(installation_trouble(fx->in));
 }
 
 static void another_main_process_is_a_restart_too(void **state)
@@ -546,6 +590,8 @@ int main(void)
 		TEST(a_running_program_is_replaced),
 		TEST(its_service_is_restarted),
 		TEST(a_restart_command_comes_before_the_service),
+		TEST(a_restart_command_that_fails_is_a_failed_restart),
+		TEST(tidying_up_before_the_swap_restarts_nothing),
 		TEST(a_service_that_does_not_start_is_a_failed_restart),
 		TEST(without_systemctl_the_restart_fails),
 		TEST(a_service_named_like_an_option_is_refused),
@@ -557,6 +603,7 @@ int main(void)
 		TEST(a_restart_before_the_first_look_counts_after_ours),
 		TEST(older_restarts_do_not_count),
 		TEST(a_service_that_is_restarted_while_watched_fails),
+		TEST(what_systemctl_does_not_tell_is_not_as_before),
 		TEST(another_main_process_is_a_restart_too),
 		TEST(a_service_that_ends_while_watched_fails),
 		TEST(a_service_that_never_runs_fails_with_the_period),

@@ -37,6 +37,7 @@ static struct {
 	char calls[256];
 	size_t count;
 	bool file_syncs_fail;
+	bool read_fails; /* the next one */
 } disk;
 
 static void note(char call)
@@ -63,6 +64,15 @@ int fsync(int fd)
 		return -1;
 	}
 	return (int)syscall(SYS_fsync, fd);
+}
+
+int fstat(int fd, struct stat *st)
+{
+	if (!disk.read_fails)
+		return fstatat(fd, "", st, AT_EMPTY_PATH);
+	disk.read_fails = false;
+	errno = EIO;
+	return -1;
 }
 
 int fdatasync(int fd)
@@ -97,7 +107,7 @@ static int setup(void **state)
 
 	no_links = false;
 	forget_calls();
-	disk.file_syncs_fail = false;
+	disk.file_syncs_fail = disk.read_fails = false;
 	if (install_fixture_setup(state) != 0)
 		return -1;
 	fx = *state;
@@ -776,6 +786,19 @@ static void what_cannot_be_looked_at_is_unknown(void **state)
 	assert_int_equal(install_inspect(fx), INSTALL_FOUND_SWAPPED);
 }
 
+/* Else the new version would become its own backup. */
+static void a_step_waits_for_a_record_that_can_be_read(void **state)
+{
+	struct install_fixture *fx = *state;
+
+	install_until(fx, INSTALL_SWAP);
+	install_begin(fx);
+	disk.read_fails = true;
+	assert_false(install_run(fx, INSTALL_BACKUP));
+	assert_int_equal(fx->err.sys_errno, EIO);
+	install_assert_text(fx->backup, "old");
+}
+
 static void a_target_that_cannot_be_looked_at_is_unknown(void **state)
 {
 	struct install_fixture *fx = *state;
@@ -932,6 +955,74 @@ static void a_damaged_record_counts_as_none(void **state)
 	install_assert_text(fx->backup, "old");
 }
 
+/* ---- copies ---- */
+
+struct copied {
+	bool done, ok;
+};
+
+static void on_copied(struct copy *copy, const struct ota_error *err,
+		      const struct copy_result *result, void *user_data)
+{
+	*(struct copied *)user_data = (struct copied){ true, !err };
+}
+
+static void only_files_are_copied_and_only_to_new_ones(void **state)
+{
+	struct install_fixture *fx = *state;
+	const char *there = install_path(fx, "there");
+	struct copy_request request = {
+		.from = install_path(fx, "link"),
+		.to = install_path(fx, "copy"),
+	};
+
+	assert_int_equal(symlink(fx->artifact, request.from), 0);
+	assert_null(copy_new(fx->loop, &request, on_copied, NULL, &fx->err));
+	request.from = install_path(fx, "fifo");
+	assert_int_equal(mkfifo(request.from, 0600), 0);
+	assert_null(copy_new(fx->loop, &request, on_copied, NULL, &fx->err));
+	request.from = fx->artifact;
+	install_write(there, "precious", 0600);
+	assert_int_equal(symlink(there, request.to), 0);
+	assert_null(copy_new(fx->loop, &request, on_copied, NULL, &fx->err));
+	install_assert_text(there, "precious");
+}
+
+/* A write that was cut short is gone on with, here to its failure. */
+static void a_copy_is_whole_or_none(void **state)
+{
+	static char data[64 * 1024];
+	struct install_fixture *fx = *state;
+	struct copy_request request = {
+		.from = fx->artifact,
+		.to = install_path(fx, "copy"),
+	};
+	struct rlimit before, limit;
+	struct copied copied = { false };
+	struct copy *copy;
+	struct stat st;
+	mode_t umask_before = umask(0);
+
+	install_write_bytes(fx->artifact, data, sizeof(data), 0600);
+	copy = copy_new(fx->loop, &request, on_copied, &copied, &fx->err);
+	umask(umask_before);
+	assert_non_null(copy);
+	assert_int_equal(stat(request.to, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 4096;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	while (!copied.done)
+		if (!loop_run_once(fx->loop, 1000, NULL))
+			break;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(copied.done);
+	assert_false(copied.ok);
+	copy_free(copy);
+	assert_false(install_exists(request.to));
+}
+
 /* ---- without hard links ---- */
 
 static void without_hard_links_the_backup_is_a_copy(void **state)
@@ -1039,6 +1130,7 @@ int main(void)
 		TEST(each_device_has_a_record_of_its_own),
 		TEST(a_record_of_another_job_is_ignored),
 		TEST(what_cannot_be_looked_at_is_unknown),
+		TEST(a_step_waits_for_a_record_that_can_be_read),
 		TEST(a_target_that_cannot_be_looked_at_is_unknown),
 		TEST(a_record_is_no_link_to_another),
 		TEST(every_step_may_be_run_again),
@@ -1051,6 +1143,8 @@ int main(void)
 		TEST(both_names_of_a_swap_are_a_swap),
 		TEST(both_names_of_a_swap_are_a_swap),
 		TEST(a_damaged_record_counts_as_none),
+		TEST(only_files_are_copied_and_only_to_new_ones),
+		TEST(a_copy_is_whole_or_none),
 		TEST(a_copied_file_is_taken_back_when_cancelled),
 		TEST(types_without_an_installer_are_refused),
 		TEST(without_hard_links_the_backup_is_a_copy),

@@ -146,6 +146,22 @@ static void a_marker_without_job_or_version_is_refused(void **state)
 	}
 }
 
+/* Of a longer key, and of a longer value. */
+static void half_a_line_is_none(void **state)
+{
+	struct install_fixture *fx = *state;
+	struct trial out;
+
+	install_write(marker(fx),
+		      "JOBS=b\nJOB=a\nVERSION=2\nMAX_STARTS=3\nSTARTS="
+		      "0000000000000000000000000000000000000000000000000\n",
+		      0644);
+	assert_true(trial_read(fx->state, &out, &fx->err));
+	assert_string_equal(out.job, "a");
+	assert_int_equal(out.starts, 3);
+	trial_done(&out);
+}
+
 static void a_marker_that_is_too_large_is_refused(void **state)
 {
 	static char text[TRIAL_MAX_BYTES + 2];
@@ -305,6 +321,7 @@ int main(void)
 		TEST(what_is_absurd_counts_as_the_default),
 		TEST(a_marker_without_job_or_version_is_refused),
 		TEST(a_marker_that_is_too_large_is_refused),
+		TEST(half_a_line_is_none),
 		TEST(what_would_be_too_large_is_not_written),
 		TEST(a_link_is_no_marker),
 		TEST(what_a_line_cannot_hold_is_left_out),

@@ -218,6 +218,99 @@ static void what_two_want_is_shared_after_a_restart(void **state)
 	assert_true(fake_installer_was_shared());
 }
 
+static void offer_sized(struct updater_fixture *fx, unsigned device,
+			const char *version, unsigned size)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json),
+		 "{'msgType':'ota_upgrade','msgId':'s','subDeviceId':'m-%u',"
+		 "'data':{'version':'%s','firmwareUrl':'http://web/fw',"
+		 "'fileSize':%u,'md5':'" MD5 "'}}",
+		 device, version, size);
+	fixture_deliver(fx, "hanqi/gateway/HQ1/command", json);
+	fake_loop_settle(fx->loop);
+}
+
+/* Each by its own offer; what is wrong for one may be right for another. */
+static void one_that_was_told_another_size_fails_alone(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 2, "");
+	fake_installer_hold(INSTALL_BACKUP, true);
+	offer(fx, 1, "2.0");
+	offer_sized(fx, 2, "2.0", 14);
+	expect_end(fx, "m-2", "default", JOB_STATE_FAILED,
+		   OTA_ERROR_SIZE_MISMATCH);
+	assert_int_equal(fixture_entries(fx, "download"), 1);
+	assert_true(fake_installer_end(OTA_ERROR_NONE, ""));
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	assert_int_equal(fake_fetch_started(), 1);
+}
+
+/* All know its SHA-256, some an MD5, too: a right one and a wrong one. */
+static void one_that_joins_by_another_digest_is_checked_by_it(void **state)
+{
+	static const char *const md5s[] = {
+		NULL, MD5, "00000000000000000000000000000000",
+	};
+	struct updater_fixture *fx = *state;
+	enum offer_outcome outcome;
+
+	start(fx, 3, "");
+	fake_fetch_hold(true);
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(md5s); i++) {
+		OTA_CLEANUP(offer_freep) struct offer *given = offer_new();
+
+		given->source = OFFER_SOURCE_CONTROL;
+		assert_true(asprintf(&given->device, "m-%zu", i + 1) > 0);
+		given->module = strdup("default");
+		given->version = strdup("2.0");
+		given->url = strdup("http://web/fw");
+		assert_true(digest_set(&given->sha256, DIGEST_SHA256,
+				       "b455aa8ff3411d00febd8410453b8843"
+				       "48a440f8c63249c5d012779cdbaf6677"));
+		if (md5s[i])
+			assert_true(digest_set(&given->md5, DIGEST_MD5, md5s[i]));
+		assert_true(updater_offer(fx->updater, given, &outcome, NULL,
+					  &fx->err));
+		fake_loop_settle(fx->loop);
+		if (i == 0)
+			assert_true(fake_fetch_receive(3));
+	}
+	assert_int_equal(fake_fetch_running(), 1);
+	fake_fetch_finish();
+	fake_loop_settle(fx->loop);
+	expect_end(fx, "m-1", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	expect_end(fx, "m-2", "default", JOB_STATE_SUCCEEDED, OTA_ERROR_NONE);
+	expect_end(fx, "m-3", "default", JOB_STATE_FAILED,
+		   OTA_ERROR_DIGEST_MISMATCH);
+}
+
+static void downloads_take_turns_and_the_gateway_goes_first(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	start(fx, 4, "[Download]\nMaxDownloads=1\n");
+	fake_fetch_hold(true);
+	offer(fx, 1, "2.0");
+	offer(fx, 2, "2.1");
+	offer(fx, 3, "2.2");
+	offer(fx, 4, "2.0"); /* the same as the first */
+	offer_to_gateway(fx, "3.0");
+	expect_state(fx, "m-1", "default", JOB_STATE_DOWNLOADING);
+	expect_state(fx, "m-4", "default", JOB_STATE_DOWNLOADING);
+	expect_in(waits(fx, "m-2"), "MaxDownloads=");
+	assert_int_equal(fake_fetch_running(), 1);
+	fake_fetch_finish();
+	fake_loop_settle(fx->loop);
+	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_DOWNLOADING);
+	expect_state(fx, "m-2", "default", JOB_STATE_AVAILABLE);
+	assert_int_equal(fake_fetch_running(), 1);
+}
+
 static void each_device_hears_of_its_unusable_message(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -548,6 +641,9 @@ int main(void)
 		T(who_waits_for_otad_goes_on_without_it),
 		T(the_gateway_has_no_place_in_a_wave),
 		T(what_two_want_is_shared_after_a_restart),
+		T(one_that_was_told_another_size_fails_alone),
+		T(one_that_joins_by_another_digest_is_checked_by_it),
+		T(downloads_take_turns_and_the_gateway_goes_first),
 		T(each_device_hears_of_its_unusable_message),
 		T(one_on_trial_keeps_its_place_over_a_restart),
 		T(one_that_is_away_is_known_after_a_restart),

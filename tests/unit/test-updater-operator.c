@@ -79,6 +79,17 @@ static void a_hold_ends_at_its_time(void **state)
 		   OTA_ERROR_NONE);
 }
 
+static void a_hold_ends_though_nobody_waits_for_that(void **state)
+{
+	struct updater_fixture *fx = *state;
+
+	fixture_start(fx, PROGRAM);
+	assert_true(updater_hold(fx->updater, loop_wall_ms(fx->loop) + HOUR_MS,
+				 "", &fx->err));
+	fake_loop_advance(fx->loop, HOUR_MS + 1000);
+	assert_false(fx->updater->held);
+}
+
 static void a_hold_ends_soon_after_a_clock_that_was_set(void **state)
 {
 	struct updater_fixture *fx = *state;
@@ -155,6 +166,7 @@ static void what_was_counted_outlives_a_restart(void **state)
 	restart(fx, PROGRAM);
 	updater_stats(fx->updater, &stats);
 	assert_int_equal(stats.succeeded, 1);
+	assert_int_equal(stats.bytes_downloaded, 15);
 }
 
 static void a_release_lets_them_go_at_once(void **state)
@@ -220,9 +232,13 @@ static void what_an_operator_let_start_goes_on_after_a_cut(void **state)
 	fixture_start(fx, BY_HAND);
 	offer(fx, "1.0.2");
 	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_AVAILABLE);
+	fake_loop_advance(fx->loop, HOUR_MS);
 	assert_true(updater_install(fx->updater, NULL, NULL, &fx->err));
 	restart(fx, BY_HAND);
 	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_DOWNLOADING);
+	/* Since when, people see. */
+	assert_true(fixture_job(fx, DEVICE_SELF, "default")->changed_ms ==
+		    loop_wall_ms(fx->loop));
 }
 
 static void what_is_being_installed_cannot_be_cancelled(void **state)
@@ -235,6 +251,9 @@ static void what_is_being_installed_cannot_be_cancelled(void **state)
 	assert_false(updater_cancel(fx->updater, NULL, NULL, &fx->err));
 	assert_int_equal(fx->err.kind, OTA_ERROR_BUSY);
 	expect_state(fx, DEVICE_SELF, "default", JOB_STATE_INSTALLING);
+	/* Its own, and just verified. */
+	assert_false(fake_installer_was_shared());
+	assert_true(fake_installer_was_fresh());
 }
 
 /* Its new version is on trial: what it says of the old one may wait. */
@@ -601,6 +620,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_hold_outlives_a_restart),
 		TEST(a_hold_ends_at_its_time),
+		TEST(a_hold_ends_though_nobody_waits_for_that),
 		TEST(a_hold_ends_soon_after_a_clock_that_was_set),
 		TEST(a_hold_that_cannot_be_taken_off_is_tried_once_a_minute),
 		TEST(a_restart_forgets_nothing_of_a_hold),

@@ -107,6 +107,32 @@ static void a_good_signature_lets_it_be_installed(void **state)
 		   OTA_ERROR_NONE);
 }
 
+/* Whoever offers it, and by whichever digest. */
+static void a_sha256_and_an_operator_need_a_signature_too(void **state)
+{
+	struct updater_fixture *fx = *state;
+	OTA_CLEANUP(freep) char *ini = signing_config(fx);
+	OTA_CLEANUP(offer_freep) struct offer *offer = offer_new();
+	enum offer_outcome outcome;
+
+	offer->source = OFFER_SOURCE_CONTROL;
+	offer->device = strdup(DEVICE_SELF);
+	offer->module = strdup("default");
+	offer->version = strdup("1.0.2");
+	offer->url = strdup("http://web/fw");
+	offer->force = true;
+	assert_true(digest_set(&offer->sha256, DIGEST_SHA256, SHA256));
+	fixture_start(fx, ini);
+	assert_true(updater_offer(fx->updater, offer, &outcome, NULL, &fx->err));
+	fake_loop_settle(fx->loop);
+	assert_string_equal(fake_fetch_text_url(), "http://web/fw.sig");
+	assert_string_equal(fake_installer_trace(), "");
+	fake_fetch_fail_text(OTA_ERROR_NOT_FOUND, "404");
+	fake_loop_settle(fx->loop);
+	expect_end(fx, DEVICE_SELF, "default", JOB_STATE_FAILED,
+		   OTA_ERROR_SIGNATURE_INVALID);
+}
+
 static void expect_invalid(struct updater_fixture *fx)
 {
 	fake_loop_settle(fx->loop);
@@ -229,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_signature_lets_it_be_installed),
+		TEST(a_sha256_and_an_operator_need_a_signature_too),
 		TEST(the_signature_of_another_version_is_invalid),
 		TEST(a_signature_that_is_not_there_is_invalid),
 		TEST(a_signature_of_any_length_is_invalid),
