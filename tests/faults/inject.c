@@ -424,6 +424,11 @@ static struct injection *map_shared(const char *path)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+static _Unwind_Reason_Code take_nothing(struct _Unwind_Context *context, void *data)
+{
+	return _URC_END_OF_STACK;
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	struct kernel_sigaction action = {
@@ -447,6 +452,8 @@ __attribute__((constructor)) static void begin(void)
 	if (!memory)
 		return;
 	crash.handler = on_crash;
+	/* Its first use makes calls of its own: not within otad's first one. */
+	_Unwind_Backtrace(take_nothing, NULL);
 	shared = memory;
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		call_kernel(SYS_rt_sigaction, fatal[i], (long)&crash, 0,
