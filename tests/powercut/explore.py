@@ -184,14 +184,14 @@ class Explorer:
         count = len(self.log)
         if self.options.sample:
             for _ in range(self.scenario.part_of(self.options.sample)):
-                model = self.chance.choice(disk.MODELS)
+                model = self.chance.choice(self.options.models)
                 yield (self.chance.randint(0, count), model,
                        0 if model == "strict" else
                        self.chance.randrange(1 << 20 if model != "subset"
                                              else 1 << 12))
             return
         for n in range(count + 1):
-            states = [(n, model, seed) for model in disk.MODELS
+            states = [(n, model, seed) for model in self.options.models
                       for seed in self.seeds(n, model)]
             yield from states[share::shares]
 
@@ -544,11 +544,14 @@ def arguments():
     parser.add_argument("--scenario", action="append")
     parser.add_argument("--only", action="append",
                         choices=["cuts", "faults", "syncs"])
+    parser.add_argument("--model", action="append", dest="models",
+                        choices=disk.MODELS, help="of the first cuts")
     parser.add_argument("--show", type=int, default=10,
                         help="failures to print of each part")
     parser.add_argument("--lines", type=int, default=30, help="of each")
     options = parser.parse_args()
     options.build = options.build.resolve()
+    options.models = options.models or disk.MODELS
     options.only = options.only or ["cuts", "faults", "syncs"]
     options.powercut = options.build / "tests/powercut/powercut"
     return options
