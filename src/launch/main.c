@@ -146,7 +146,8 @@ static const char *restore(const struct launch *l)
 	unlinkat(l->state_fd, HALF_BACK, 0);
 	if (is_old(l, TARGET)) /* before a power cut, or never swapped */
 		return "";
-	unlinkat(l->state_fd, STAGED, 0); /* else otad takes it for not swapped */
+	if (faccessat(l->state_fd, TARGET, F_OK, 0) == 0) /* else it is not swapped yet */
+		unlinkat(l->state_fd, STAGED, 0);
 	if (is_old(l, BACKUP))
 		return put_back(l) ? "" : NULL;
 	if (access(l->factory, X_OK) < 0) /* it has run once, and is all there is */

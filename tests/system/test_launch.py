@@ -560,6 +560,18 @@ def test_without_a_marker_the_deadline_has_nothing_to_do(world):
         expect_equal(deadline.wait(), (0, ""), "end")
 
 
+def test_a_deadline_before_the_first_swap_leaves_the_staged_file(world):
+    place = Place(world)
+    place.install()
+    place.mark(TIMEOUT=1)
+    staged = place.bin / ".otad.otad-new"
+    place.target.rename(staged)
+    with Deadline(place) as deadline:
+        expect_equal(deadline.wait()[0], 0, "end")
+    place.expect_back("not confirmed within 1 s")
+    expect_equal(staged.read_bytes(), place.script("new"), "staged file")
+
+
 def test_a_confirmed_trial_ends_the_wait(world):
     place = Place(world)
     place.install()
