@@ -68,6 +68,7 @@ struct loop {
 	uint64_t longest_stall_us;
 	bool is_idle;  /* nothing was done in this turn yet */
 	bool was_long; /* what was dispatched last */
+	bool gave_way; /* a defer did, to what came after that */
 	struct loop_source *watchdog;
 	uint64_t watchdog_period_ms;
 	loop_healthy_fn healthy;
@@ -185,11 +186,12 @@ static bool run_defer(struct loop *loop)
 
 	if (!defer)
 		return false;
-	/* In a turn without that, then. */
-	if (loop->was_long) {
-		loop->was_long = false;
+	/* In a turn without that, then; but not behind a row of such turns. */
+	if (loop->was_long && !loop->gave_way) {
+		loop->gave_way = true;
 		return true;
 	}
+	loop->was_long = loop->gave_way = false;
 	TAILQ_REMOVE(&loop->defers, defer, link);
 	defer->is_listed = false;
 	loop->is_idle = false;

@@ -1,5 +1,6 @@
 #include "otad/base/loop.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,7 +20,10 @@
 
 #include <cmocka.h>
 
+#include <systemd/sd-event.h>
+
 #include "otad/base/cleanup.h"
+#include "otad/base/notify.h"
 
 /* A test that hangs ends here; nothing is expected to take as long. */
 #define DEADLINE_MS 20000
@@ -38,6 +42,21 @@ struct fixture {
 	int code, status;
 	bool is_healthy;
 };
+
+/* How late the last timer may be. */
+static uint64_t slack_us;
+
+int sd_event_source_set_time_accuracy(sd_event_source *source, uint64_t usec)
+{
+	static int (*real)(sd_event_source *source, uint64_t usec);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT,
+					"sd_event_source_set_time_accuracy");
+	assert_non_null(real);
+	slack_us = usec;
+	return real(source, usec);
+}
 
 static int setup(void **state)
 {
@@ -210,6 +229,20 @@ static void timers_do_not_fire_early(void **state)
 	run_until_calls(fx, 1);
 
 	assert_true(loop_now_ms(fx->loop) >= begin_ms + 20);
+}
+
+/* 0 would be sd-event's own, a quarter of a second even for short ones. */
+static void timers_are_late_by_a_tenth_or_a_quarter_second(void **state)
+{
+	struct fixture *fx = *state;
+	struct ota_error err;
+
+	fx->sources[0] = loop_add_timer(fx->loop, 0, count, fx, &err);
+	assert_int_equal(slack_us, 1);
+	loop_timer_set(fx->sources[0], 1000);
+	assert_int_equal(slack_us, 100 * 1000);
+	loop_timer_set(fx->sources[0], 24 * 3600 * 1000);
+	assert_int_equal(slack_us, 250 * 1000);
 }
 
 static void timers_fire_in_the_order_of_time(void **state)
@@ -673,6 +706,29 @@ static void others_come_between_long_work_and_what_it_deferred(void **state)
 	assert_string_equal(fx->order, "sid");
 }
 
+static void spin_again(struct loop_source *source, int fd, uint32_t events,
+		       void *user_data)
+{
+	spin(source, user_data);
+}
+
+/* On a slow machine a download alone may be that. */
+static void long_work_without_end_lets_deferred_work_through(void **state)
+{
+	struct fixture *fx = *state;
+	struct ota_error err;
+
+	assert_int_equal(write(fx->pipe[1], "x", 1), 1);
+	fx->sources[0] = loop_add_io(fx->loop, fx->pipe[0], EPOLLIN, spin_again,
+				     fx, &err);
+	run_until_calls(fx, 1);
+	fx->sources[1] = loop_add_defer(fx->loop, note_defer, fx, &err);
+	run_until_calls(fx, 4);
+	loop_defer_again(fx->sources[1]);
+	run_until_calls(fx, 7);
+	assert_string_equal(fx->order, "ssdssds");
+}
+
 static void the_clocks_are_those_of_the_system(void **state)
 {
 	struct fixture *fx = *state;
@@ -748,6 +804,8 @@ static void the_watchdog_is_fed_while_healthy(void **state)
 	run_until_calls(fx, 2);
 	assert_true(was_notified(fd));
 	assert_true(was_notified(fd));
+	/* A tenth of half of the time that there is. */
+	assert_int_equal(slack_us, 200);
 
 	fx->is_healthy = false;
 	while (was_notified(fd))
@@ -776,6 +834,24 @@ static void the_watchdog_needs_no_health_function(void **state)
 		assert_true(loop_now_ms(fx->loop) < end_ms);
 		assert_true(loop_run_once(fx->loop, 100, &err));
 	}
+	notify_done(fd);
+}
+
+static void the_service_manager_is_told_of_a_reload(void **state)
+{
+	int fd = notify_listen();
+	char message[128] = "";
+
+	notify_reloading();
+	assert_true(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	assert_memory_equal(message, "RELOADING=1\n", 12);
+	/* Since systemd 253 that counts with the time alone. */
+	assert_non_null(strstr(message, "\nMONOTONIC_USEC="));
+	notify_ready();
+	memset(message, 0, sizeof(message));
+	assert_true(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	assert_string_equal(message, "READY=1");
+	assert_non_null(getenv("NOTIFY_SOCKET"));
 	notify_done(fd);
 }
 
@@ -826,6 +902,7 @@ int main(void)
 		LOOP_TEST(a_new_loop_sets_the_signals_it_needs),
 		LOOP_TEST(timers_fire_once_and_may_be_armed_again),
 		LOOP_TEST(timers_do_not_fire_early),
+		LOOP_TEST(timers_are_late_by_a_tenth_or_a_quarter_second),
 		LOOP_TEST(timers_fire_in_the_order_of_time),
 		LOOP_TEST(timers_armed_for_never_do_not_fire),
 		LOOP_TEST(defers_run_once_in_order_before_the_loop_sleeps),
@@ -850,9 +927,11 @@ int main(void)
 		LOOP_TEST(a_stall_of_deferred_work_counts_too),
 		LOOP_TEST(waiting_is_no_stall),
 		LOOP_TEST(others_come_between_long_work_and_what_it_deferred),
+		LOOP_TEST(long_work_without_end_lets_deferred_work_through),
 		LOOP_TEST(the_clocks_are_those_of_the_system),
 		LOOP_TEST(the_watchdog_is_fed_while_healthy),
 		LOOP_TEST(the_watchdog_needs_no_health_function),
+		LOOP_TEST(the_service_manager_is_told_of_a_reload),
 		LOOP_TEST(the_watchdog_of_another_process_is_not_fed),
 		LOOP_TEST(without_a_watchdog_watching_does_nothing),
 		LOOP_TEST(a_broken_watchdog_setting_is_an_error),
