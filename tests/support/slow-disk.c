@@ -43,6 +43,7 @@ static void note(const struct iocb *order)
 static long submit(long context, struct iocb *order)
 {
 	note(order);
+	slow_disk.whole += order->aio_lio_opcode == IOCB_CMD_FSYNC;
 	slow_disk.orders++;
 	if (slow_disk.holds && n_held < MAX_HELD) {
 		held[n_held].context = context;
@@ -73,6 +74,8 @@ __attribute__((no_sanitize("address"))) long syscall(long number, ...)
 	for (size_t i = 0; i < 6; i++)
 		a[i] = va_arg(list, long);
 	va_end(list);
+	slow_disk.setups += number == SYS_io_setup;
+	slow_disk.collections += number == SYS_io_getevents;
 	if (slow_disk.refuses &&
 	    (number == SYS_io_setup || number == SYS_io_submit)) {
 		errno = ENOSYS;

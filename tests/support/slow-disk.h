@@ -14,7 +14,10 @@ struct slow_disk {
 	bool clings;  /* to the files of held orders until slow_disk_let_go() */
 	int failure;  /* errno of orders that end from now on, 0: none */
 	unsigned fails_from; /* only from this order on; 0: all */
+	unsigned setups;     /* calls of io_setup(2) */
+	unsigned collections; /* calls of io_getevents(2) */
 	unsigned orders;
+	unsigned whole; /* orders for all of a file, not its content alone */
 	ino_t synced[8]; /* what the first of them were for */
 	int direct_failure; /* errno of fdatasync(2), 0: none */
 	unsigned direct;    /* calls of it */

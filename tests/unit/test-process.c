@@ -23,6 +23,8 @@
 /* A test that hangs ends here; nothing is expected to take as long. */
 #define DEADLINE_MS 30000
 #define LONG_MS 600000
+/* Until it is stopped, a program has surely begun, on the busiest machine. */
+#define BEGIN_MS 3000
 #define MAX_OUTPUT 65536
 
 struct fixture {
@@ -499,7 +501,7 @@ static void a_flood_of_output_leaves_turns_to_others(void **state)
 	struct fixture *fx = *state;
 
 	fx->counter = loop_add_defer(fx->loop, next_round, fx, &fx->err);
-	start_counted(fx, "exec yes", 100);
+	start_counted(fx, "exec yes", BEGIN_MS);
 	run_until_exit(fx);
 
 	assert_true(fx->result.timed_out);
@@ -556,6 +558,35 @@ static void a_child_that_takes_too_long_is_ended(void **state)
 	run_until_exit(fx);
 	assert_true(fx->result.timed_out);
 	assert_int_equal(fx->result.signal, SIGTERM);
+}
+
+/* The shell only waits for it. */
+static void what_it_has_started_is_asked_to_end_too(void **state)
+{
+	struct fixture *fx = *state;
+
+	start_script(fx,
+		     "(trap 'echo told; exit' TERM; echo begun;"
+		     " while :; do sleep 0.05; done) &"
+		     " trap '' TERM; wait; exit 3",
+		     BEGIN_MS);
+	run_until_exit(fx);
+	assert_true(fx->result.timed_out);
+	assert_string_equal(fx->output, "begun|told|");
+	assert_int_equal(fx->result.exit_status, 3);
+}
+
+static void our_own_signals_are_as_before(void **state)
+{
+	struct fixture *fx = *state;
+	sigset_t one, after;
+
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
+	assert_int_equal(sigprocmask(SIG_UNBLOCK, &one, NULL), 0);
+	run_script(fx, "exit 0");
+	assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &after), 0);
+	assert_int_equal(sigismember(&after, SIGUSR1), 0);
 }
 
 static void a_stopped_child_that_takes_too_long_is_ended(void **state)
@@ -838,6 +869,8 @@ int main(void)
 		PROCESS_TEST(it_ends_although_children_were_to_be_ignored),
 		PROCESS_TEST(a_crash_is_reported_as_its_signal),
 		PROCESS_TEST(a_child_that_takes_too_long_is_ended),
+		PROCESS_TEST(what_it_has_started_is_asked_to_end_too),
+		PROCESS_TEST(our_own_signals_are_as_before),
 		PROCESS_TEST(a_stopped_child_that_takes_too_long_is_ended),
 		PROCESS_TEST(what_the_child_leaves_behind_is_killed),
 		PROCESS_TEST(it_ends_with_its_parent),

@@ -111,6 +111,45 @@ static void a_sync_is_told_once_and_from_the_loop(void **state)
 	assert_int_equal(fx->err.kind, OTA_ERROR_NONE);
 	turn(fx);
 	assert_int_equal(fx->calls, 1);
+	/* What was told is not looked for again and again. */
+	assert_int_equal(slow_disk.collections, 1);
+}
+
+static void the_content_is_less_than_all(void **state)
+{
+	struct fixture *fx = *state;
+
+	start(fx, 0, fx->fd, SYNC_CONTENT);
+	assert_int_equal(slow_disk.whole, 0);
+	start(fx, 1, fx->fd, SYNC_ALL);
+	assert_int_equal(slow_disk.whole, 1);
+	wait_for(fx, 2);
+}
+
+static bool is_mapped(const char *name)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	bool found = false;
+	char line[512];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		found |= strstr(line, name) != NULL;
+	fclose(maps);
+	return found;
+}
+
+/* Of which all processes together have so many. */
+static void the_kernels_part_goes_with_the_syncer(void **state)
+{
+	struct fixture *fx = *state;
+
+	start(fx, 0, fx->fd, SYNC_CONTENT);
+	wait_for(fx, 1);
+	assert_true(is_mapped("[aio]"));
+	fx->syncs[0] = sync_free(fx->syncs[0]);
+	fx->syncer = syncer_free(fx->syncer);
+	assert_false(is_mapped("[aio]"));
 }
 
 static void the_loop_turns_while_the_disk_takes_its_time(void **state)
@@ -186,6 +225,7 @@ static void where_the_kernel_refuses_the_loop_waits(void **state)
 	wait_for(fx, N_SYNCS);
 	assert_int_equal(fx->err.kind, OTA_ERROR_NONE);
 	assert_int_equal(slow_disk.orders, 0);
+	assert_int_equal(slow_disk.setups, 1);
 }
 
 static void several_run_side_by_side(void **state)
@@ -252,6 +292,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_sync_is_told_once_and_from_the_loop),
+		TEST(the_content_is_less_than_all),
+		TEST(the_kernels_part_goes_with_the_syncer),
 		TEST(the_loop_turns_while_the_disk_takes_its_time),
 		TEST(the_descriptor_may_be_closed_meanwhile),
 		TEST(a_directory_can_be_synced),
