@@ -163,6 +163,7 @@ static void make_certificates(const char *dir)
 	make_authority(dir, "other-ca.key", "other-ca.pem");
 	make_certificate(dir, BROKER_NAME, "server.key", "server.pem");
 	make_certificate(dir, "gateway", "client.key", "client.pem");
+	make_certificate(dir, BROKER_PATTERN, "pattern.key", "pattern.pem");
 }
 
 static uint16_t free_port(void)

@@ -13,6 +13,8 @@ struct broker;
 
 /* The name in the broker's certificate. */
 #define BROKER_NAME "broker.test"
+/* That of one whose name no browser would take for a pattern. */
+#define BROKER_PATTERN "b*.broker.test"
 
 struct broker_options {
 	bool tls;
@@ -32,7 +34,8 @@ void broker_stop(struct broker *broker);
 uint16_t broker_port(const struct broker *broker);
 
 /*
- * "ca.pem", "client.pem" and "client.key" of its certificates, "other-ca.pem"
- * of an authority it does not know. Borrowed until the next call.
+ * "ca.pem", "client.pem" and "client.key" of its certificates, "pattern.pem"
+ * and "pattern.key" of BROKER_PATTERN's, "other-ca.pem" of an authority it does
+ * not know. Borrowed until the next call.
  */
 const char *broker_file(struct broker *broker, const char *name);

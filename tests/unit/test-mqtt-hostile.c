@@ -161,6 +161,42 @@ static void an_answer_to_nothing_is_none(void **state)
 	assert_int_equal(fx->client.why.kind, OTA_ERROR_TIMEOUT);
 }
 
+static void a_message_that_nobody_acknowledges_is_given_up(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_timing timing = mqtt_client_quick;
+
+	SAYS(&fx->server, CONNACK);
+	timing.answer_ms = 200;
+	mqtt_set_timing(fx->client.mqtt, &timing);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.connected, 1);
+	mqtt_client_publish(&fx->client, "ota/1", "never acknowledged", 1);
+	wait_until(&fx->client, &fx->client.disconnected, 1);
+
+	assert_non_null(strstr(fx->client.why.text, "no acknowledgement"));
+}
+
+static void what_a_lost_connection_owed_is_not_waited_for(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_timing timing = mqtt_client_quick;
+
+	SAYS(&fx->server, CONNACK);
+	fx->server.hang_up = true;
+	fx->client.topic = "t/down";
+	timing.answer_ms = 50;
+	timing.backoff_min_ms = timing.backoff_max_ms;
+	mqtt_set_timing(fx->client.mqtt, &timing);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.disconnected, 1);
+	assert_int_equal(fx->client.connected, 1);
+	for (int i = 0; i < 4; i++)
+		assert_true(loop_run_once(fx->loop, timing.answer_ms, NULL));
+
+	assert_int_equal(fx->client.disconnected, 1);
+}
+
 static void who_has_nothing_to_say_is_not_given_up(void **state)
 {
 	struct fixture *fx = *state;
@@ -383,10 +419,11 @@ static void a_large_message_is_handed_on(void **state)
 	assert_int_equal(fx->client.got_size, 1024 * 1024);
 }
 
+/* So large that most of what is read in one go ends no message. */
 static void many_large_messages_are_not_one_huge(void **state)
 {
 	struct fixture *fx = *state;
-	size_t bytes = 1024 * 1024;
+	size_t bytes = LINK_MAX_PACKET_BYTES / 4 * 3;
 	OTA_CLEANUP(freep) uint8_t *packet = calloc(1, bytes + 16);
 	size_t header_bytes;
 
@@ -396,7 +433,7 @@ static void many_large_messages_are_not_one_huge(void **state)
 	fx->server.answer_bytes = 4;
 	fx->server.chorus = packet + 4;
 	fx->server.chorus_bytes = header_bytes - 4 + bytes;
-	fx->server.chorus_times = 2 * LINK_MAX_PACKET_BYTES / bytes;
+	fx->server.chorus_times = 4;
 	mqtt_client_start(&fx->client);
 	wait_until(&fx->client, &fx->client.messages, fx->server.chorus_times);
 
@@ -505,6 +542,13 @@ static void it_may_be_freed_while_it_connects(void **state)
 	assert_int_equal(fx->client.disconnected, 0);
 }
 
+static void an_address_may_name_its_interface(void **state)
+{
+	assert_true(link_is_address("fe80::1%eth0"));
+	assert_false(link_is_address("broker%eth0"));
+	assert_false(link_is_address("%eth0"));
+}
+
 static void random_packets_are_survived(void **state)
 {
 	struct fixture *fx = *state;
@@ -543,6 +587,8 @@ int main(void)
 			set_up_impatient, tear_down),
 		T(what_nobody_acknowledges_is_given_up),
 		T(an_answer_to_nothing_is_none),
+		T(a_message_that_nobody_acknowledges_is_given_up),
+		T(what_a_lost_connection_owed_is_not_waited_for),
 		T(who_has_nothing_to_say_is_not_given_up),
 		T(garbage_disconnects_and_waits_ever_longer),
 		T(a_hang_up_waits_ever_longer),
@@ -562,6 +608,7 @@ int main(void)
 		T(stop_does_not_wait_for_ever),
 		T(a_loss_while_stopping_counts_as_stopped),
 		T(it_may_be_freed_while_it_connects),
+		cmocka_unit_test(an_address_may_name_its_interface),
 		T(random_packets_are_survived),
 #undef T
 	};

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +11,13 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
+#include <pty.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <openssl/ssl.h>
 
 #include "otad/base/loop.h"
 #include "otad/mqtt/mqtt.h"
@@ -21,6 +27,12 @@
 #include "support/stub-server.h"
 
 #include "../../src/mqtt/mqtt-timing.h"
+#include "../../src/mqtt/tls.h"
+
+/* What a server says to our first words. */
+#define SAYS(server, text) \
+	((server)->answer = (text), (server)->answer_bytes = sizeof(text) - 1)
+#define CONNACK "\x20\x02\x00\x00"
 
 /* Certificates take a while to make: one broker of each sort for all tests. */
 struct brokers {
@@ -165,6 +177,66 @@ static void the_systems_authorities_do_not_vouch_for_it(void **state)
 	assert_non_null(strstr(client->why.text, "certificate refused"));
 }
 
+/* CaFile= says whom to trust, not whom else. */
+static void the_systems_authorities_do_not_count_beside_ours(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	struct mqtt_client *client;
+
+	setenv("SSL_CERT_FILE", broker_file(broker, "ca.pem"), 1);
+	client = connect_with(
+		fx, &(struct mqtt_options){
+			    .port = broker_port(broker),
+			    .ca_file = broker_file(broker, "other-ca.pem")});
+	wait_until(client, &client->disconnected, 1);
+	unsetenv("SSL_CERT_FILE");
+	assert_int_equal(client->connected, 0);
+	assert_non_null(strstr(client->why.text, "certificate refused"));
+}
+
+static struct mqtt_client *connect_to_tls_stub(struct fixture *fx,
+					       const char *host,
+					       const char *cert,
+					       const char *key)
+{
+	struct broker *broker = fx->brokers->open;
+	OTA_CLEANUP(freep) char *path = strdup(broker_file(broker, cert));
+
+	stub_server_init(&fx->server, fx->loop);
+	stub_server_use_tls(&fx->server, path, broker_file(broker, key));
+	SAYS(&fx->server, CONNACK);
+	return connect_with(fx, &(struct mqtt_options){
+					.host = host,
+					.port = fx->server.port,
+					.ca_file = broker_file(broker, "ca.pem")});
+}
+
+static void a_part_of_a_name_is_no_wildcard(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client =
+		connect_to_tls_stub(fx, "back.broker.test", "pattern.pem",
+				    "pattern.key");
+
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->connected, 0);
+	assert_non_null(strstr(client->why.text, "mismatch"));
+}
+
+/* Though all of OpenSSL is set to take it, see main(). */
+static void a_server_of_old_tls_is_refused(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_client *client =
+		connect_to_tls_stub(fx, NULL, "server.pem", "server.key");
+
+	SSL_CTX_set_max_proto_version(fx->server.tls, TLS1_1_VERSION);
+	wait_until(client, &client->disconnected, 1);
+	assert_int_equal(client->connected, 0);
+	assert_non_null(strstr(client->why.text, "TLS failed"));
+}
+
 static void another_name_is_not_trusted(void **state)
 {
 	struct fixture *fx = *state;
@@ -260,6 +332,53 @@ static void a_key_of_another_certificate_is_refused(void **state)
 	free(key);
 	wait_until(client, &client->disconnected, 1);
 	assert_non_null(strstr(client->why.text, "mismatch"));
+}
+
+/* A daemon on a terminal must not stand there until somebody types. */
+static void nobody_is_asked_for_a_pass_phrase(void **state)
+{
+	struct fixture *fx = *state;
+	struct broker *broker = fx->brokers->open;
+	OTA_CLEANUP(freep) char *cert = strdup(broker_file(broker, "client.pem"));
+	OTA_CLEANUP(freep) char *key = strdup(broker_file(broker, "client.key"));
+	OTA_CLEANUP(freep) char *locked = strdup(broker_file(broker, "locked.key"));
+	char command[1024], said[256];
+	int terminal, answer[2];
+	char refused = 'n';
+	ssize_t size;
+	pid_t pid;
+
+	snprintf(command, sizeof(command),
+		 "openssl pkey -in %s -aes256 -passout pass:x -out %s", key,
+		 locked);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(pipe2(answer, O_CLOEXEC), 0);
+	pid = forkpty(&terminal, NULL, NULL, NULL);
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct ota_error err = OTA_ERROR_INIT;
+
+		if (!tls_context_new(
+			    &(struct mqtt_options){
+				    .host = BROKER_NAME,
+				    .cert_file = cert,
+				    .key_file = locked,
+			    },
+			    &err) &&
+		    strstr(err.text, "private key"))
+			refused = 'y';
+		_exit(write(answer[1], &refused, 1) != 1);
+	}
+	close(answer[1]);
+	size = read(terminal, said, sizeof(said)); /* EIO: it has ended */
+	if (size > 0)
+		kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(terminal);
+	assert_true(size <= 0);
+	assert_int_equal(read(answer[0], &refused, 1), 1);
+	close(answer[0]);
+	assert_int_equal(refused, 'y');
 }
 
 static void a_broker_without_tls_is_told(void **state)
@@ -364,6 +483,22 @@ static void a_slow_connect_is_no_busy_loop(void **state)
 	assert_in_range(client->rounds, 1, 20);
 }
 
+/* With another in the same record, which the library reads in one go. */
+static void it_may_be_freed_by_a_message(void **state)
+{
+	static const char packets[] = CONNACK "\x31\x05\x00\x02" "ab!"
+					      "\x31\x05\x00\x02" "ab!";
+	struct fixture *fx = *state;
+	struct mqtt_client *client =
+		connect_to_tls_stub(fx, NULL, "server.pem", "server.key");
+
+	SAYS(&fx->server, packets);
+	client->free_at_message = true;
+	wait_until(client, &client->messages, 1);
+	turn_for(client, 60);
+	assert_int_equal(client->messages, 1);
+}
+
 /* Records that end within packets: the library would read on and on. */
 static void a_flood_does_not_starve_the_loop(void **state)
 {
@@ -382,8 +517,7 @@ static void a_flood_does_not_starve_the_loop(void **state)
 	stub_server_init(&fx->server, fx->loop);
 	stub_server_use_tls(&fx->server, cert,
 			    broker_file(broker, "server.key"));
-	fx->server.answer = "\x20\x02\x00\x00";
-	fx->server.answer_bytes = 4;
+	SAYS(&fx->server, CONNACK);
 	fx->server.chorus = flood;
 	fx->server.chorus_bytes = 10000 * 7;
 	fx->server.chorus_times = 1;
@@ -440,6 +574,26 @@ static void a_broker_that_returns_is_found_again(void **state)
 	wait_until(client, &client->messages, 2);
 }
 
+/* As on a system whose administrator has let in the oldest of devices. */
+static void let_openssl_take_anything(void)
+{
+	static const char text[] = "openssl_conf = all\n"
+				   "[all]\nssl_conf = ssl\n"
+				   "[ssl]\nsystem_default = any\n"
+				   "[any]\nMinProtocol = TLSv1\n"
+				   "CipherString = ALL:@SECLEVEL=0\n";
+	char path[] = "/tmp/otad-openssl-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(write(fd, text, sizeof(text) - 1) ==
+		    (ssize_t)sizeof(text) - 1);
+	close(fd);
+	setenv("OPENSSL_CONF", path, 1);
+	assert_int_equal(OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL), 1);
+	unsetenv("OPENSSL_CONF"); /* openssl(1) and the broker have their own */
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,18 +602,23 @@ int main(void)
 		T(an_idle_connection_sleeps),
 		T(another_authority_is_not_trusted),
 		T(the_systems_authorities_do_not_vouch_for_it),
+		T(the_systems_authorities_do_not_count_beside_ours),
+		T(a_part_of_a_name_is_no_wildcard),
+		T(a_server_of_old_tls_is_refused),
 		T(another_name_is_not_trusted),
 		T(an_address_the_certificate_does_not_name_is_not_trusted),
 		T(our_certificate_lets_us_in),
 		T(without_a_certificate_we_stay_out),
 		T(missing_files_are_named),
 		T(a_key_of_another_certificate_is_refused),
+		T(nobody_is_asked_for_a_pass_phrase),
 		T(a_broker_without_tls_is_told),
 		T(a_hang_up_in_the_handshake_is_no_busy_loop),
 		T(a_reset_in_the_handshake_is_no_busy_loop),
 		T(a_closed_port_is_no_busy_loop),
 		T(silence_in_the_handshake_is_given_up),
 		T(a_slow_connect_is_no_busy_loop),
+		T(it_may_be_freed_by_a_message),
 		T(a_flood_does_not_starve_the_loop),
 		T(the_server_hears_the_name_it_is_known_by),
 		T(an_address_is_no_name_to_send),
@@ -467,5 +626,6 @@ int main(void)
 #undef T
 	};
 
+	let_openssl_take_anything();
 	return cmocka_run_group_tests(tests, start_brokers, stop_brokers);
 }

@@ -135,6 +135,21 @@ static void nothing_is_sent_without_a_connection(void **state)
 	assert_int_equal(id, -1);
 }
 
+/* The library would refuse it, and not for a moment. */
+static void the_shortest_keep_alive_is_the_librarys(void **state)
+{
+	struct fixture *fx = *state;
+	struct mqtt_options options = {.keep_alive_ms = 1000,
+				       .clean_session = true};
+
+	start_broker(fx, &(struct broker_options){0});
+	options.port = broker_port(fx->broker);
+	mqtt_client_init(&fx->client, fx->loop, &options);
+	mqtt_client_start(&fx->client);
+	wait_until(&fx->client, &fx->client.connected, 1);
+	assert_int_equal(fx->client.disconnected, 0);
+}
+
 static void unusable_messages_are_refused(void **state)
 {
 	static const char *const topics[] = {"", "a/+", "#", "bad\x80utf8",
@@ -553,6 +568,7 @@ int main(void)
 		T(a_message_goes_out_and_comes_back),
 		T(a_qos_0_message_counts_as_published_later),
 		T(nothing_is_sent_without_a_connection),
+		T(the_shortest_keep_alive_is_the_librarys),
 		T(unusable_messages_are_refused),
 		T(a_wrong_password_waits_long),
 		T(the_right_password_is_let_in),

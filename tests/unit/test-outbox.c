@@ -59,9 +59,11 @@ struct dirent *readdir(DIR *dir)
 /* A broker that takes what it is given, until told not to. */
 struct sender {
 	bool refuses;
+	struct outbox *answers_at_once; /* its broker does, while it is told */
 	const char *mute; /* a device that may not speak now */
 	char device[32];  /* of the last one */
 	int next_id;
+	size_t asked;
 	size_t count;
 	char sent[256][32];
 	int ids[256];
@@ -81,8 +83,12 @@ static enum outbox_sent
 send_it(void *user_data, const struct outbox_message *message, int *ret_id)
 {
 	struct sender *sender = user_data;
+	struct outbox *answered = OTA_TAKE(sender->answers_at_once);
 	size_t at = sender->count;
 
+	sender->asked++;
+	if (answered)
+		outbox_acknowledge(answered, 4711);
 	if (sender->refuses)
 		return OUTBOX_NOT_NOW;
 	if (sender->mute && message->device &&
@@ -254,6 +260,17 @@ static void a_result_is_on_disk_until_acknowledged(void **state)
 	assert_false(has_file(fx, "1.json"));
 }
 
+/* What it says of the gateway, and to whom, is nobody else's business. */
+static void only_the_owner_may_read_a_report(void **state)
+{
+	struct fixture *fx = *state;
+	struct stat st;
+
+	add(fx, OUTBOX_RESULT, "done");
+	assert_int_equal(stat(path_of(fx, "1.json"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
 static void a_result_survives_a_crash(void **state)
 {
 	struct fixture *fx = *state;
@@ -294,6 +311,8 @@ static void progress_survives_an_orderly_restart(void **state)
 	assert_int_equal(fx->sender.count, 4);
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(fx->sender.sent[i][0], 'a' + (int)i);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(fx->sender.qos[i], 1);
 	acknowledge_all(fx);
 	assert_int_equal(restart(fx), 0);
 	assert_int_equal(outbox_pending(fx->outbox), 0);
@@ -363,6 +382,37 @@ static void a_version_in_flight_takes_no_place_of_the_next_connection(void **sta
 	add_numbered(fx, OUTBOX_RESULT, 0, 25);
 
 	assert_int_equal(fx->sender.count, 20);
+}
+
+/* The next connection begins with those that are true then. */
+static void a_version_goes_with_its_connection(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add(fx, OUTBOX_VERSION, "1.0");
+	fx->sender.refuses = true;
+	add(fx, OUTBOX_VERSION, "1.1");
+	outbox_close(fx->outbox);
+	fx->sender.refuses = false;
+	outbox_open(fx->outbox);
+
+	assert_int_equal(fx->sender.count, 1);
+	assert_int_equal(outbox_pending(fx->outbox), 0);
+}
+
+static void an_answer_while_it_is_sent_sends_nothing_twice(void **state)
+{
+	struct fixture *fx = *state;
+
+	add(fx, OUTBOX_RESULT, "a");
+	add(fx, OUTBOX_RESULT, "b");
+	fx->sender.answers_at_once = fx->outbox;
+	outbox_open(fx->outbox);
+
+	assert_int_equal(fx->sender.count, 2);
+	assert_string_equal(fx->sender.sent[0], "a");
+	assert_string_equal(fx->sender.sent[1], "b");
 }
 
 static void a_result_waits_for_its_acknowledgement_whatever_its_qos(void **state)
@@ -471,6 +521,18 @@ static void what_waits_for_its_turn_while_open_is_kept_longer(void **state)
 	assert_string_equal(fx->sender.sent[0], "966");
 }
 
+static void what_is_in_flight_makes_no_room(void **state)
+{
+	struct fixture *fx = *state;
+
+	outbox_open(fx->outbox);
+	add_numbered(fx, OUTBOX_PROGRESS, 0, 1025);
+	assert_int_equal(fx->sender.count, 20);
+	assert_true(outbox_acknowledge(fx->outbox, fx->sender.ids[0]));
+	/* That one is gone. */
+	assert_string_equal(fx->sender.sent[20], "21");
+}
+
 static void whom_it_is_about_survives_a_restart(void **state)
 {
 	struct fixture *fx = *state;
@@ -531,6 +593,20 @@ static void a_device_that_has_to_wait_holds_up_no_other(void **state)
 	assert_false(fx->sender.passes[1]);
 	assert_string_equal(fx->sender.sent[2], "a2");
 	assert_string_equal(fx->sender.sent[3], "a3");
+}
+
+/* Each acknowledgement looks for the next one to be sent. */
+static void not_all_that_wait_are_looked_at_each_time(void **state)
+{
+	struct fixture *fx = *state;
+
+	fx->sender.mute = "a";
+	outbox_open(fx->outbox);
+	for (unsigned i = 0; i < 600; i++)
+		add_about(fx, "a", "x");
+	fx->sender.asked = 0;
+	outbox_acknowledge(fx->outbox, 4711);
+	assert_int_equal(fx->sender.asked, 512);
 }
 
 static void results_are_never_dropped(void **state)
@@ -705,7 +781,7 @@ static void hostile_files_are_set_aside(void **state)
 			   "\"class\":\"result\"}"},
 		{"6.json", "{\"topic\":\"t\",\"payload\":{},\"qos\":1,"
 			   "\"class\":\"result\"}"},
-		{"7.json", "{\"topic\":\"t\",\"payload\":\"x\",\"qos\":9,"
+		{"7.json", "{\"topic\":\"t\",\"payload\":\"x\",\"qos\":2,"
 			   "\"class\":\"result\"}"},
 		{"8.json", "{\"topic\":\"t\",\"payload\":\"x\",\"qos\":1,"
 			   "\"class\":\"boss\"}"},
@@ -855,6 +931,7 @@ int main(void)
 		T(a_message_leaves_at_once_when_open),
 		T(messages_wait_in_order_until_opened),
 		T(a_result_is_on_disk_until_acknowledged),
+		T(only_the_owner_may_read_a_report),
 		T(a_result_survives_a_crash),
 		T(a_result_that_is_not_utf8_survives_too),
 		T(progress_survives_an_orderly_restart),
@@ -862,6 +939,8 @@ int main(void)
 		T(what_was_in_flight_is_sent_again_in_order),
 		T(what_was_in_flight_goes_before_what_waited),
 		T(a_version_in_flight_takes_no_place_of_the_next_connection),
+		T(a_version_goes_with_its_connection),
+		T(an_answer_while_it_is_sent_sends_nothing_twice),
 		T(a_result_waits_for_its_acknowledgement_whatever_its_qos),
 		T(a_result_has_a_lasting_name_when_it_is_taken),
 		T(a_result_that_may_not_last_is_not_taken),
@@ -870,8 +949,10 @@ int main(void)
 		T(at_most_twenty_are_in_flight),
 		T(the_oldest_progress_makes_room),
 		T(what_waits_for_its_turn_while_open_is_kept_longer),
+		T(what_is_in_flight_makes_no_room),
 		T(whom_it_is_about_survives_a_restart),
 		T(a_device_that_has_to_wait_holds_up_no_other),
+		T(not_all_that_wait_are_looked_at_each_time),
 		T(results_are_never_dropped),
 		T(fleeting_messages_are_forgotten_when_closed),
 		T(fleeting_messages_do_not_overtake),
