@@ -23,7 +23,7 @@
 
 int fetch_group_set_up(void **state)
 {
-	*state = http_server_start(false);
+	*state = http_server_start(HTTP_PLAIN);
 	return 0;
 }
 

@@ -108,7 +108,8 @@ static void make_certificate(const struct http_server *server)
 	    server->dir, server->dir);
 }
 
-static void exec_server(const struct http_server *server, int out_fd)
+static void exec_server(const struct http_server *server,
+			enum http_server_kind kind, int out_fd)
 {
 	char root[PATH_MAX], cert[PATH_MAX], key[PATH_MAX];
 	sigset_t none;
@@ -123,11 +124,12 @@ static void exec_server(const struct http_server *server, int out_fd)
 	snprintf(key, sizeof(key), "%s/key.pem", server->dir);
 	execl(PYTHON, PYTHON, SCRIPT, "--root", root,
 	      server->tls ? "--cert" : (char *)NULL, cert, "--key", key,
+	      kind == HTTP_TLS_FOR_KNOWN ? "--client-ca" : (char *)NULL, cert,
 	      (char *)NULL);
 	_exit(98);
 }
 
-struct http_server *http_server_start(bool tls)
+struct http_server *http_server_start(enum http_server_kind kind)
 {
 	struct http_server *server = calloc(1, sizeof(*server));
 	const char *tmp = getenv("TMPDIR");
@@ -140,20 +142,20 @@ struct http_server *http_server_start(bool tls)
 	server->texts = calloc(1, sizeof(*server->texts));
 	if (!server->texts)
 		die("out of memory");
-	server->tls = tls;
+	server->tls = kind != HTTP_PLAIN;
 	snprintf(server->dir, sizeof(server->dir), "%s/otad-http-XXXXXX",
 		 tmp ? tmp : "/tmp");
 	if (!mkdtemp(server->dir))
 		die("%s: %s", server->dir, strerror(errno));
 	if (mkdir(http_server_file(server, "www"), 0700) < 0)
 		die("www: %s", strerror(errno));
-	if (tls)
+	if (server->tls)
 		make_certificate(server);
 	server->pid = fork();
 	if (server->pid < 0)
 		die("fork: %s", strerror(errno));
 	if (server->pid == 0)
-		exec_server(server, fds[1]);
+		exec_server(server, kind, fds[1]);
 	close(fds[1]);
 	port = fdopen(fds[0], "r");
 	if (!port || !fgets(line, sizeof(line), port))

@@ -15,8 +15,17 @@ struct http_server;
 /* The name in the server's certificate. */
 #define HTTP_SERVER_NAME "localhost"
 
-/* Returns when it listens; dies with the test. */
-struct http_server *http_server_start(bool tls);
+enum http_server_kind {
+	HTTP_PLAIN,
+	HTTP_TLS,
+	HTTP_TLS_FOR_KNOWN, /* who shows cert.pem and key.pem of its folder */
+};
+
+/*
+ * Returns when it listens; dies with the test. Of the last kind nothing can be
+ * had but the files: it takes no script, and shows no log.
+ */
+struct http_server *http_server_start(enum http_server_kind kind);
 /* Stops it and removes its folder. Accepts NULL. */
 void http_server_stop(struct http_server *server);
 

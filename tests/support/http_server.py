@@ -1,10 +1,12 @@
 """A scripted HTTP/1.1 server with faults, for tests of downloads.
 
-    http_server.py --root FOLDER [--port N] [--cert FILE --key FILE]
+    http_server.py --root FOLDER [--port N]
+        [--cert FILE --key FILE [--client-ca FILE]]
 
 Serves the files of FOLDER on 127.0.0.1 with Range, If-Range, ETag,
-Last-Modified and HEAD, over TLS when a certificate is given. Prints its port
-on standard output once it listens, and ends by a signal.
+Last-Modified and HEAD, over TLS when a certificate is given: to those alone
+whose own certificate the --client-ca has signed. Prints its port on standard
+output once it listens, and ends by a signal.
 
 Control requests:
 
@@ -51,6 +53,7 @@ A FAULT is an object; its members combine where that makes sense:
     header_bytes: N   one more header of so many bytes
     trailer_bytes: N  after a chunked body, so many bytes of trailers
     interim: CODE     an answer of that status before the real one
+    interim_headers: {..}   with these headers
 
 Standard library only.
 """
@@ -202,6 +205,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.hang_up()
         if "interim" in fault:
             self.send_response_only(fault["interim"])
+            for name, value in fault.get("interim_headers", {}).items():
+                self.send_header(name, value)
             self.end_headers()
         if "redirect" in fault:
             self.redirect(fault)
@@ -354,20 +359,29 @@ class Server(http.server.ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def make_tls(args):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(args.cert, args.key)
+    if args.client_ca:
+        tls.load_verify_locations(args.client_ca)
+        tls.verify_mode = ssl.CERT_REQUIRED
+    return tls
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", type=pathlib.Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--cert")
     parser.add_argument("--key")
+    parser.add_argument("--client-ca")
     args = parser.parse_args()
 
     Handler.book = Book()
     Handler.folder = args.root.resolve()
     server = Server(("127.0.0.1", args.port), Handler)
     if args.cert:
-        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.tls.load_cert_chain(args.cert, args.key)
+        server.tls = make_tls(args)
     # One write: who waits for the line gets all of it.
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()

@@ -173,6 +173,7 @@ static void expect_redirect_refused(struct fetch_fixture *fx,
 	fetch_script(fx, script);
 	fetch_expect_failure(fx, SIZE, OTA_ERROR_HTTP);
 	assert_int_equal(log_of(fx).n_requests, 1);
+	assert_null(strstr(fx->err.text, "secret"));
 }
 
 static void redirects_keep_to_the_rules(void **state)
@@ -183,13 +184,25 @@ static void redirects_keep_to_the_rules(void **state)
 
 	fetch_serve(fx, SIZE, 4);
 	fx->settings.allowed_hosts = hosts;
-	expect_redirect_refused(fx, "\"http://127.0.0.2/fw\"");
+	expect_redirect_refused(fx, "\"http://127.0.0.2/fw?key=secret\"");
 	expect_redirect_refused(fx, "\"//localhost/fw\"");
 	expect_redirect_refused(fx, "\"ftp://127.0.0.1/fw\"");
 	expect_redirect_refused(fx, "\"file:///etc/passwd\"");
 	expect_redirect_refused(fx, "\"http://a:b@127.0.0.1/fw\"");
 	expect_redirect_refused(fx, "null");
 	expect_redirect_refused(fx, "\"/fw\",\"redirect_body\":100000");
+}
+
+static void a_scheme_is_no_other_for_its_letters(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	struct ota_error err = OTA_ERROR_INIT;
+
+	assert_false(address_check_redirect("HTTPS://a/x", "http://a/x",
+					    &fx->settings, &err));
+	assert_int_equal(err.kind, OTA_ERROR_HTTP);
+	assert_true(address_check_redirect("https://a/x", "HTTPS://a/x",
+					   &fx->settings, &err));
 }
 
 static void the_environment_is_not_asked_for_proxies(void **state)
@@ -247,9 +260,37 @@ static void the_query_is_in_no_message(void **state)
 	assert_non_null(strstr(fx->err.text, "/fw"));
 }
 
+static void nor_is_it_where_no_answer_came(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.attempts = 1;
+	fetch_script(fx, "[{\"cut_head\":true},{\"stall_head\":true}]");
+	fetch_begin(fx, "/fw?signature=secret", SIZE);
+	fetch_wait(fx);
+	assert_int_equal(fx->err.kind, OTA_ERROR_NETWORK);
+	assert_null(strstr(fx->err.text, "secret"));
+	fx->settings.stall_ms = 60;
+	fetch_begin(fx, "/fw?signature=secret", SIZE);
+	fetch_wait(fx);
+	assert_int_equal(fx->err.kind, OTA_ERROR_TIMEOUT);
+	assert_null(strstr(fx->err.text, "secret"));
+}
+
+/* Who signed a url signed it byte for byte. */
+static void a_path_is_asked_for_as_it_is(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fetch_serve(fx, SIZE, 13);
+	fetch_begin(fx, "/there/../fw", SIZE);
+	fetch_wait(fx);
+	assert_int_equal(fx->err.kind, OTA_ERROR_NOT_FOUND);
+}
+
 static int tls_group_set_up(void **state)
 {
-	*state = http_server_start(true);
+	*state = http_server_start(HTTP_TLS);
 	return 0;
 }
 
@@ -287,6 +328,26 @@ static void the_name_in_a_certificate_is_verified(void **state)
 	assert_true(fetch_set_url(fx->fetch, url, NULL));
 	fetch_wait(fx);
 	assert_int_equal(fx->err.kind, OTA_ERROR_NETWORK);
+}
+
+static void our_certificate_lets_us_in(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	struct http_server *before = fx->server;
+	char key_file[512];
+
+	fx->server = http_server_start(HTTP_TLS_FOR_KNOWN);
+	fx->settings.attempts = 1;
+	trust_the_server(fx);
+	fetch_serve(fx, SIZE, 15);
+	fetch_expect_failure(fx, SIZE, OTA_ERROR_NETWORK);
+	snprintf(key_file, sizeof(key_file), "%s",
+		 http_server_file(fx->server, "key.pem"));
+	fx->settings.cert_file = fx->ca_file;
+	fx->settings.key_file = key_file;
+	fetch_expect_ok(fx, SIZE);
+	http_server_stop(fx->server);
+	fx->server = before;
 }
 
 static void resumes_over_tls(void **state)
@@ -345,14 +406,18 @@ int main(void)
 		TEST(resumes_from_the_first_url_again),
 		TEST(five_redirects_are_enough),
 		TEST(redirects_keep_to_the_rules),
+		TEST(a_scheme_is_no_other_for_its_letters),
 		TEST(the_environment_is_not_asked_for_proxies),
 		TEST(the_configured_proxy_is_used),
 		TEST(nobody_listens_is_a_fault_of_the_network),
 		TEST(the_query_is_in_no_message),
+		TEST(nor_is_it_where_no_answer_came),
+		TEST(a_path_is_asked_for_as_it_is),
 	};
 	const struct CMUnitTest tls[] = {
 		TEST(a_certificate_is_verified),
 		TEST(the_name_in_a_certificate_is_verified),
+		TEST(our_certificate_lets_us_in),
 		TEST(resumes_over_tls),
 		TEST(windows_over_tls),
 		TEST(a_redirect_never_leaves_tls),

@@ -89,6 +89,24 @@ static void nothing_is_recorded_before_it_is_synced(void **state)
 	fetch_expect_complete(fx, "fw");
 }
 
+/* What was told should not be lost by a crash. */
+static void nothing_is_told_before_it_is_synced(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	unsigned told;
+
+	slow_disk.holds = true;
+	fetch_serve(fx, SIZE, 1);
+	fetch_begin(fx, "/fw", SIZE);
+	wait_for_orders(fx, 1);
+	told = fx->progresses;
+	wait_for_silence(fx);
+	assert_int_equal(fx->progresses, told);
+	slow_disk_go_on();
+	fetch_wait(fx);
+	assert_true(fx->progresses > told);
+}
+
 /* A crash must not cost the whole download because the disk is slow. */
 static void a_slow_disk_holds_the_download_not_the_loop(void **state)
 {
@@ -319,6 +337,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_recorded_before_it_is_synced),
+		TEST(nothing_is_told_before_it_is_synced),
 		TEST(a_slow_disk_holds_the_download_not_the_loop),
 		TEST(done_is_told_when_all_is_on_the_disk),
 		TEST(what_the_kernel_still_holds_can_be_executed),

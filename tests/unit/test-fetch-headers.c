@@ -197,6 +197,17 @@ static void lines_are_taken_apart(void **state)
 	assert_int_equal(response.retry_after_ms, 3000);
 }
 
+static void a_server_may_say_that_it_knows_no_ranges(void **state)
+{
+	static const char *const lines[] = {
+		"HTTP/1.1 200 OK\r\n",
+		"Accept-Ranges: none\r\n",
+		NULL,
+	};
+
+	assert_false(parse(lines).accepts_ranges);
+}
+
 static void lines_that_disagree_are_worth_nothing(void **state)
 {
 	static const char *const lines[] = {
@@ -266,6 +277,7 @@ int main(void)
 		cmocka_unit_test(etags_are_strong_and_printable),
 		cmocka_unit_test(retry_after_is_seconds_or_a_date),
 		cmocka_unit_test(lines_are_taken_apart),
+		cmocka_unit_test(a_server_may_say_that_it_knows_no_ranges),
 		cmocka_unit_test(lines_that_disagree_are_worth_nothing),
 		cmocka_unit_test(a_date_is_a_validator_only_when_it_is_strong),
 		cmocka_unit_test(a_date_holds_no_control_characters),

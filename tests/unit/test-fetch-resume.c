@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,10 +45,17 @@ int unlinkat(int dir_fd, const char *name, int flags)
 	return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
 }
 
-static bool short_writes;
+static bool short_writes, interrupts;
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
+	static bool was_interrupted;
+
+	was_interrupted = interrupts && !was_interrupted;
+	if (was_interrupted) {
+		errno = EINTR;
+		return -1;
+	}
 	return syscall(SYS_pwrite64, fd, data,
 		       short_writes ? (size + 1) / 2 : size, at);
 }
@@ -191,6 +201,49 @@ static void goes_on_without_an_announced_size(void **state)
 	assert_int_equal(fetch_recorded(fx, "size"), SIZE);
 	fetch_expect_ok(fx, OFFER_SIZE_UNKNOWN);
 	expect_resumed_at(fx, 1500000);
+}
+
+/* A small disk of our own at fx->path, as far as root may. */
+static bool mount_disk(struct fetch_fixture *fx, char *folder,
+		       const char *options)
+{
+	assert_non_null(mkdtemp(folder));
+	snprintf(fx->path, sizeof(fx->path), "%s/fw", folder);
+	snprintf(fx->record, sizeof(fx->record), "%s/fw.json", folder);
+	return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+	       mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", folder, "tmpfs", 0, options) == 0;
+}
+
+static void what_is_there_needs_no_room_again(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	char folder[] = "/tmp/otad-fetch-XXXXXX";
+
+	if (!mount_disk(fx, folder, "size=4m")) {
+		rmdir(folder);
+		skip();
+	}
+	fetch_serve(fx, SIZE, 7);
+	interrupt(fx, SIZE);
+	fetch_expect_ok(fx, SIZE);
+	expect_resumed_at(fx, 1500000);
+	fx->fetch = fetch_free(fx->fetch);
+	assert_int_equal(umount(folder), 0);
+	rmdir(folder);
+}
+
+/* Of which size it is nobody has said: what there is may be too much now. */
+static void starts_over_beyond_a_new_max_size(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fetch_serve(fx, SIZE, 7);
+	interrupt(fx, OFFER_SIZE_UNKNOWN);
+	fx->settings.max_size = MIB;
+	fetch_script(fx, "[{\"length\":\"chunked\"}]");
+	fetch_expect_failure(fx, OFFER_SIZE_UNKNOWN, OTA_ERROR_SIZE_MISMATCH);
+	expect_started_over(fx);
 }
 
 static void needs_no_request_when_all_is_there(void **state)
@@ -520,6 +573,16 @@ static void a_write_may_be_a_short_one(void **state)
 	short_writes = false;
 }
 
+static void a_signal_interrupts_no_write(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	interrupts = true;
+	fetch_serve(fx, SIZE, 25);
+	fetch_expect_ok(fx, SIZE);
+	interrupts = false;
+}
+
 static void windows_are_asked_for_one_after_the_other(void **state)
 {
 	struct fetch_fixture *fx = *state;
@@ -709,6 +772,8 @@ int main(void)
 		TEST(goes_on_after_many_crashes),
 		TEST(goes_on_at_every_alignment),
 		TEST(goes_on_without_an_announced_size),
+		TEST(what_is_there_needs_no_room_again),
+		TEST(starts_over_beyond_a_new_max_size),
 		TEST(needs_no_request_when_all_is_there),
 		TEST(goes_on_from_another_url),
 		TEST(goes_on_after_a_refusal_with_a_fresh_url),
@@ -729,6 +794,7 @@ int main(void)
 		TEST(what_is_started_over_is_recorded_as_nothing),
 		TEST(a_disk_that_takes_no_more_of_a_resumed_file_is_no_broken_link),
 		TEST(a_write_may_be_a_short_one),
+		TEST(a_signal_interrupts_no_write),
 		TEST(windows_are_asked_for_one_after_the_other),
 		TEST(windows_find_out_an_unknown_size),
 		TEST(a_broken_window_is_gone_on_with),

@@ -150,6 +150,9 @@ static void tiny_speeds_and_huge_ones_are_survived(void **state)
 	pace_init(&pace, 0);
 	assert_int_equal(pace_wait_ms(&pace, UINT64_MAX, 1, UINT64_MAX, 16384),
 			 0);
+	/* As many hours without a byte as make a product overflow. */
+	pace_init(&pace, 0);
+	assert_int_equal(pace_wait_ms(&pace, UINT64_MAX, 1, 3 << 22, 16384), 0);
 	assert_int_equal(pace_buffer_bytes(1, 100000), 1024);
 	assert_int_equal(pace_buffer_bytes(80000, 100000), 10000);
 	assert_int_equal(pace_buffer_bytes(UINT64_MAX, 100000), 100000);

@@ -127,6 +127,18 @@ static void tries_three_times(void **state)
 	assert_int_equal(requests(fx), 3);
 }
 
+static void waits_as_long_as_the_server_asks(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	uint64_t start_ms = loop_now_ms(fx->loop);
+
+	fetch_script(fx, "[{\"status\":503,\"retry_after\":\"1\"},"
+			 "{\"content\":\"world\"}]");
+	assert_int_equal(get(fx, 100).err.kind, OTA_ERROR_NONE);
+	assert_true(loop_now_ms(fx->loop) - start_ms >=
+		    fx->limits.retry_after_max_ms);
+}
+
 static void a_missing_text_is_told_at_once(void **state)
 {
 	struct fetch_fixture *fx = *state;
@@ -201,13 +213,17 @@ static void finds_the_address_that_answers(void **state)
 {
 	struct fetch_fixture *fx = *state;
 	uint16_t port = http_server_port(fx->server);
-	struct answer answer = probe(fx, "localhost", port, 5000);
+	struct answer answer;
 
+	/* Nobody asks a proxy of the environment for it. */
+	assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+	answer = probe(fx, "localhost", port, 5000);
 	/* "localhost" may be ::1 first, where nobody listens. */
 	assert_int_equal(answer.err.kind, OTA_ERROR_NONE);
 	assert_string_equal(answer.address, "127.0.0.1");
 	assert_string_equal(probe(fx, "127.0.0.1", port, 5000).address,
 			    "127.0.0.1");
+	unsetenv("http_proxy");
 }
 
 static void nobody_there_is_a_fault_of_the_network(void **state)
@@ -284,6 +300,7 @@ int main(void)
 		TEST(takes_a_small_text),
 		TEST(refuses_a_long_text),
 		TEST(tries_three_times),
+		TEST(waits_as_long_as_the_server_asks),
 		TEST(a_missing_text_is_told_at_once),
 		TEST(answers_to_ranges_are_refused),
 		TEST(bad_urls_are_refused),

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,6 +98,79 @@ static void takes_an_interim_answer_for_no_answer(void **state)
 	fetch_serve(fx, SIZE, 5);
 	fetch_script(fx, "[{\"interim\":103}]");
 	fetch_expect_ok(fx, SIZE);
+}
+
+static void an_interim_answer_says_nothing_of_the_file(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	struct http_log log;
+
+	fetch_serve(fx, SIZE, 5);
+	fetch_script(fx, "[{\"interim\":103,\"cut_after\":1000000,"
+			 "\"interim_headers\":{\"ETag\":\"\\\"other\\\"\"}}]");
+	fetch_expect_ok(fx, SIZE);
+	log = log_of(fx);
+	assert_int_equal(log.n_requests, 2);
+	assert_int_equal(log.requests[1].if_range[0], '"');
+	assert_string_not_equal(log.requests[1].if_range, "\"other\"");
+}
+
+/* Of those that are open now. */
+static unsigned count_descriptors(const char *kind)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	unsigned count = 0;
+	char target[64];
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir))) {
+		ssize_t size = readlinkat(dirfd(dir), entry->d_name, target,
+					  sizeof(target));
+
+		count += size > 0 && (size_t)size >= strlen(kind) &&
+			 memcmp(target, kind, strlen(kind)) == 0;
+	}
+	closedir(dir);
+	return count;
+}
+
+static void no_connection_is_left_open(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	unsigned before = count_descriptors("socket:");
+
+	fetch_serve(fx, SIZE, 6);
+	fetch_expect_ok(fx, SIZE);
+	assert_int_equal(count_descriptors("socket:"), before);
+	fx->settings.strategy = DOWNLOAD_CHUNKED;
+	fetch_expect_ok(fx, SIZE);
+	assert_int_equal(count_descriptors("socket:"), before);
+}
+
+static void no_file_is_left_open(void **state)
+{
+	struct fetch_fixture *fx = *state;
+	unsigned before = count_descriptors("/");
+
+	fetch_serve(fx, SIZE, 6);
+	fetch_script(fx, "[{\"cut_after\":2000000}]");
+	fetch_expect_ok(fx, SIZE);
+	fx->fetch = fetch_free(fx->fetch);
+	assert_int_equal(count_descriptors("/"), before);
+}
+
+/* As long as each chunk comes in time. */
+static void a_download_may_take_longer_than_its_timeout(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fx->settings.timeout_ms = 4000;
+	fx->settings.chunk_bytes = 16 * KIB;
+	fetch_serve(fx, 320 * KIB, 7);
+	fetch_script(fx, "[{\"rate\":65536}]");
+	fetch_expect_ok(fx, 320 * KIB);
+	assert_int_equal(log_of(fx).n_requests, 1);
 }
 
 static void goes_on_where_a_connection_broke(void **state)
@@ -228,6 +302,9 @@ static void starts_over_after_a_part_that_does_not_fit(void **state)
 	expect_fresh_start_after(fx, "{\"range_shift\":-4096}");
 	expect_fresh_start_after(fx, "{\"range_total\":3158074}");
 	expect_fresh_start_after(fx, "{\"range_total\":99999999}");
+	expect_fresh_start_after(
+		fx, "{\"content_range\":\"bytes 2000000-3158073/*\","
+		    "\"extra\":1}");
 	expect_fresh_start_after(fx, "{\"no_content_range\":true}");
 	expect_fresh_start_after(fx, "{\"content_range\":\"bytes x\"}");
 	expect_fresh_start_after(
@@ -254,6 +331,28 @@ static void gives_up_after_416_twice(void **state)
 			 "{\"cut_after\":1000000},{\"unsatisfiable\":true}]");
 	fetch_expect_failure(fx, SIZE, OTA_ERROR_HTTP);
 	assert_int_equal(log_of(fx).n_requests, 4);
+}
+
+/* There was no range to be out of. */
+static void a_416_to_a_whole_file_is_final(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fetch_serve(fx, 100000, 16);
+	fetch_script(fx, "[{\"status\":416,\"repeat\":true}]");
+	fetch_expect_failure(fx, 100000, OTA_ERROR_HTTP);
+	assert_int_equal(log_of(fx).n_requests, 1);
+}
+
+/* Nothing is at hand yet that a larger file would not fit to. */
+static void a_window_of_a_larger_file_is_refused_at_once(void **state)
+{
+	struct fetch_fixture *fx = *state;
+
+	fetch_serve(fx, SIZE, 17);
+	fx->settings.strategy = DOWNLOAD_CHUNKED;
+	fetch_expect_failure(fx, SIZE - 1, OTA_ERROR_SIZE_MISMATCH);
+	assert_int_equal(log_of(fx).n_requests, 1);
 }
 
 static void knows_by_416_that_it_has_everything(void **state)
@@ -699,6 +798,10 @@ int main(void)
 		TEST(takes_a_body_that_ends_with_the_connection),
 		TEST(takes_a_chunked_body),
 		TEST(takes_an_interim_answer_for_no_answer),
+		TEST(an_interim_answer_says_nothing_of_the_file),
+		TEST(no_connection_is_left_open),
+		TEST(no_file_is_left_open),
+		TEST(a_download_may_take_longer_than_its_timeout),
 		TEST(goes_on_where_a_connection_broke),
 		TEST(asks_without_if_range_when_the_etag_is_weak),
 		TEST(if_range_is_the_date_when_there_is_no_etag),
@@ -708,6 +811,8 @@ int main(void)
 		TEST(starts_over_after_a_part_that_does_not_fit),
 		TEST(starts_over_once_after_416),
 		TEST(gives_up_after_416_twice),
+		TEST(a_416_to_a_whole_file_is_final),
+		TEST(a_window_of_a_larger_file_is_refused_at_once),
 		TEST(knows_by_416_that_it_has_everything),
 		TEST(fails_at_once_when_the_server_says_no),
 		TEST(tries_again_when_the_server_is_in_trouble),
