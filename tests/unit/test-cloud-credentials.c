@@ -109,6 +109,29 @@ static void tencent_without_a_clock_asks_for_no_expiry(void **state)
 			  TENCENT_EARLY_PASSWORD);
 }
 
+/*
+ * Longer than a block of SHA-1, where a byte too many is another key:
+ * printf 'S3EUVBRJLBgw_1;21010406;j5dsb;1770890400' | openssl dgst -sha1 -hmac \
+ *	"$(echo YS1z... | base64 -d)"
+ */
+#define TENCENT_LONG_SECRET                                                    \
+	"YS1zZWNyZXQtc28tbG9uZy10aGF0LWEtYnl0ZS1iZWhpbmQtaXQtd291bGQtbWFrZS1p" \
+	"dC1hbm90aGVyLW9uZS0wMQ=="
+#define TENCENT_LONG_PASSWORD \
+	"9d17aaa91e720b752f7c616ca19818f27dd35ca2;hmacsha1"
+
+static void the_padding_of_a_secret_is_no_part_of_it(void **state)
+{
+	struct cloud_identity identity = identity_tencent;
+
+	identity.secret = TENCENT_LONG_SECRET;
+	check_credentials(&identity,
+			  (struct cloud_derivation){ NOW_MS, 123456789, true },
+			  "S3EUVBRJLBgw_1",
+			  "S3EUVBRJLBgw_1;21010406;j5dsb;1770890400",
+			  TENCENT_LONG_PASSWORD);
+}
+
 static void a_secret_that_is_no_base64_is_refused(void **state)
 {
 	static const char *const secrets[] = { "", "abc", "ab*d", "a===b" };
@@ -198,6 +221,7 @@ int main(void)
 		cmocka_unit_test(iotgo_signs_its_identity_and_the_time),
 		cmocka_unit_test(tencent_signs_its_user_name),
 		cmocka_unit_test(tencent_without_a_clock_asks_for_no_expiry),
+		cmocka_unit_test(the_padding_of_a_secret_is_no_part_of_it),
 		cmocka_unit_test(a_secret_that_is_no_base64_is_refused),
 		cmocka_unit_test(what_has_no_formula_stays_open),
 		cmocka_unit_test(literal_credentials_win),

@@ -258,12 +258,36 @@ static void topics_must_be_exactly_ours(void **state)
 		{ "command_send/", "{", "ignore" },
 		{ "command_send/DU/x", "{", "ignore" },
 		{ "xcommand_send/DU", "{", "ignore" },
+		{ "gateway_command_send/DV", "{", "ignore" },
+		{ "sub_command_send/DU2", "{", "ignore" },
 		{ EZT_DOWN, "{", "bad-json" },
 		{ EZT_SUB, "{", "bad-json" },
 	};
 
+	static const struct verdict_row hanqi_rows[] = {
+		{ "hanqi/gateway/HQ/commanc", "{", "ignore" },
+		{ "hanqi/gateway/HQ/command/", "{", "ignore" },
+		{ HANQI_DOWN, "{", "bad-json" },
+	};
+
 	CHECK_VERDICTS("iotgo", IOTGO, rows);
 	CHECK_VERDICTS("eztcloud", EZTCLOUD, ezt_rows);
+	CHECK_VERDICTS("hanqi", HANQI, hanqi_rows);
+}
+
+/* Else the policy would not find it, nor anybody compare it. */
+static void each_digest_is_kept_as_what_it_is(void **state)
+{
+	struct cloud_fixture *fx = cloud_fixture_new("iotgo", IOTGO);
+
+	cloud_receive(fx, IOTGO_PUSH,
+		      "{'data':{" PACKAGE ",'sign':'" SHA256 "'}}");
+	assert_int_equal(fx->message.offer->sha256.alg, DIGEST_SHA256);
+	assert_int_equal(fx->message.offer->md5.alg, DIGEST_NONE);
+	cloud_receive(fx, IOTGO_PUSH, "{'data':{" SIGNED "}}");
+	assert_int_equal(fx->message.offer->sha256.alg, DIGEST_NONE);
+	assert_int_equal(fx->message.offer->md5.alg, DIGEST_MD5);
+	cloud_fixture_free(fx);
 }
 
 static void a_topic_of_any_length_is_survived(void **state)
@@ -634,6 +658,7 @@ int main(void)
 		cmocka_unit_test(what_otad_cannot_install_is_named),
 		cmocka_unit_test(only_an_answer_may_be_empty),
 		cmocka_unit_test(topics_must_be_exactly_ours),
+		cmocka_unit_test(each_digest_is_kept_as_what_it_is),
 		cmocka_unit_test(a_topic_of_any_length_is_survived),
 		cmocka_unit_test(tencent_tells_its_messages_by_type),
 		cmocka_unit_test(hanqi_finds_the_device),

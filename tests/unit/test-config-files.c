@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -59,6 +60,30 @@ static void what_passes_is_no_mistake_of_the_file(void **state)
 		       "cannot be read: Too many open files");
 }
 
+static bool disk_is_broken;
+
+ssize_t read(int fd, void *buffer, size_t size)
+{
+	if (disk_is_broken) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_read, fd, buffer, size);
+}
+
+static void nor_is_a_broken_disk(void **state)
+{
+	struct config_fixture *fx = *state;
+
+	fixture_write_text(fx, "otad.conf", TEST_MINIMUM);
+	disk_is_broken = true;
+	assert_null(fixture_load(fx, "otad.conf"));
+	disk_is_broken = false;
+	assert_true(fx->report.unreadable);
+	assert_problem(fx, 0, "otad.conf", 0,
+		       "cannot be read: Input/output error");
+}
+
 static void nobody_has_said_who_we_are(void **state)
 {
 	struct config_fixture *fx = *state;
@@ -73,6 +98,8 @@ static void nobody_has_said_who_we_are(void **state)
 	assert_null(fixture_load_text(fx, "[Mqtt]\nHost=broker.example\n"));
 	assert_false(fx->report.unconfigured);
 	assert_null(fixture_load_text(fx, "[Clout]\n"));
+	assert_false(fx->report.unconfigured);
+	assert_null(fixture_load_text(fx, "[Cloud]\n[Mqtt]\nPort=none\n"));
 	assert_false(fx->report.unconfigured);
 	config_unref(fixture_must_load(fx, TEST_MINIMUM));
 	assert_false(fx->report.unconfigured);
@@ -129,6 +156,21 @@ static void later_drop_ins_win(void **state)
 	assert_string_equal(config->mqtt.client_id, "10");
 	assert_int_equal(config->mqtt.keep_alive_ms, 7000);
 	assert_int_equal(config->classes[0].n_modules, 2);
+	config_unref(config);
+}
+
+/* Not among the keys that are stored as they are read. */
+static void a_later_platform_wins_too(void **state)
+{
+	struct config_fixture *fx = *state;
+	struct config *config;
+
+	fixture_write_text(fx, "otad.conf", TEST_MINIMUM);
+	fixture_write_text(fx, "otad.conf.d/1.conf", "[Cloud]\nPlatform=none\n");
+	assert_null(fixture_load(fx, "otad.conf"));
+	fixture_write_text(fx, "otad.conf.d/2.conf", TEST_CLOUD);
+	config = fixture_load(fx, "otad.conf");
+	assert_non_null(config);
 	config_unref(config);
 }
 
@@ -330,10 +372,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_missing_file_says_what_to_do),
 		TEST(what_passes_is_no_mistake_of_the_file),
+		TEST(nor_is_a_broken_disk),
 		TEST(nobody_has_said_who_we_are),
 		TEST(a_folder_is_no_file),
 		TEST(a_file_of_more_than_a_megabyte_is_refused),
 		TEST(later_drop_ins_win),
+		TEST(a_later_platform_wins_too),
 		TEST(only_conf_files_are_drop_ins),
 		TEST(another_file_has_its_own_drop_ins),
 		TEST(problems_name_the_file_they_are_in),

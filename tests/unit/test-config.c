@@ -227,6 +227,11 @@ static void the_platform_gets_its_keys(void **state)
 	assert_string_equal(cloud_key(config, "Colour"), "green");
 	assert_null(cloud_key(config, "Platform"));
 	config_unref(config);
+	/* As a unit would never set it: of which folder, nobody can say. */
+	setenv("CREDENTIALS_DIRECTORY", "credentials", 1);
+	fixture_must_fail(fx, TEST_MINIMUM "[Cloud]\nSecretFile=%d/secret\n", 7,
+			  "SecretFile=%d/secret: %d is $CREDENTIALS_DIRECTORY, "
+			  "which is not set");
 }
 
 static void a_key_has_one_name_inside(void **state)
