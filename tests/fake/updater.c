@@ -412,10 +412,11 @@ bool updater_offer(struct updater *updater, const struct offer *offer,
 
 	if (offer->size_bytes != OFFER_SIZE_UNKNOWN)
 		snprintf(size, sizeof(size), "%" PRIu64, offer->size_bytes);
-	if (!note(updater, err, "offer %s %s %s %s %s %s %s%s", offer->device,
+	if (!note(updater, err, "offer %s %s %s %s %s %s %s%s%s", offer->device,
 		  or_dash(offer->module), offer->version, offer->url, size,
 		  or_dash(offer->sha256.hex), or_dash(offer->md5.hex),
-		  offer->force ? " force" : ""))
+		  offer->force ? " force" : "",
+		  offer->source == OFFER_SOURCE_CLOUD ? " of-a-cloud" : ""))
 		return false;
 	*ret_outcome = updater->outcome;
 	*ret_job = copy(updater->job);

@@ -41,8 +41,8 @@ void fake_updater_refuse(struct updater *updater, enum ota_error_kind kind,
 void fake_updater_set_outcome(struct updater *updater, enum offer_outcome outcome,
 			      const char *job);
 
-/* "check self app", "offer self app 1.2 https://... 12 ab12.. - force": the
- * last call that would change something; "" before. */
+/* "check self app", "offer self app 1.2 https://... 12 ab12.. - force", and
+ * "of-a-cloud" behind it when it is no operator's: the last call that would change something; "" before. */
 const char *fake_updater_last_call(const struct updater *updater);
 unsigned fake_updater_calls(const struct updater *updater);
 /* Called with the same text at each. */

@@ -21,6 +21,7 @@
 #include "otad/base/loop.h"
 #include "otad/control/control.h"
 
+#include "../../src/control/buffer.h"
 #include "../../src/control/limits.h"
 #include "../../src/control/peer.h"
 #include "fake/updater.h"
@@ -237,13 +238,9 @@ static void others_may_look_but_not_touch(void **state)
 }
 
 /* How peer_read() judges a child of those groups that connects. */
-static bool is_trusted(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
+static bool is_trusted_by(const struct peer_rules *rules, uid_t uid, gid_t gid,
+			  const gid_t *groups, size_t n_groups)
 {
-	const struct peer_rules rules = {
-		.own_uid = 4711,
-		.has_group = true,
-		.group = SOME_GROUP,
-	};
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct peer peer = { 0 };
@@ -268,13 +265,24 @@ static bool is_trusted(uid_t uid, gid_t gid, const gid_t *groups, size_t n_group
 		_exit(read(fd, &fd, 1) == 0 ? 0 : 2);
 	}
 	fd = accept(listener, NULL, NULL);
-	assert_true(peer_read(&rules, fd, &peer, &err));
+	assert_true(peer_read(rules, fd, &peer, &err));
 	assert_int_equal(peer.uid, uid);
 	assert_int_equal(peer.pid, pid);
 	close(fd);
 	close(listener);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	return peer.trusted;
+}
+
+static bool is_trusted(uid_t uid, gid_t gid, const gid_t *groups, size_t n_groups)
+{
+	const struct peer_rules rules = {
+		.own_uid = 4711,
+		.has_group = true,
+		.group = SOME_GROUP,
+	};
+
+	return is_trusted_by(&rules, uid, gid, groups, n_groups);
 }
 
 static void root_the_daemons_user_and_its_group_are_trusted(void **state)
@@ -292,6 +300,17 @@ static void root_the_daemons_user_and_its_group_are_trusted(void **state)
 	assert_true(is_trusted(NOBODY, NOBODY, groups, 200));
 	assert_true(is_trusted(0, 0, groups, 0));
 	assert_true(is_trusted(4711, NOBODY, groups, 0));
+}
+
+static void without_the_group_no_group_is_trusted(void **state)
+{
+	const struct peer_rules rules = { .own_uid = 4711 };
+	const gid_t groups[] = { 0, SOME_GROUP };
+
+	if (geteuid() != 0)
+		skip();
+	assert_false(is_trusted_by(&rules, NOBODY, 0, groups, 0));
+	assert_false(is_trusted_by(&rules, NOBODY, NOBODY, groups, 2));
 }
 
 /* ---- how many ---- */
@@ -335,8 +354,11 @@ static void the_65th_client_is_told_so(void **state)
 		char *text = control_receive(fx, fds[i]);
 
 		served += strstr(text, "{\"parameters\":{") == text;
-		refused += strstr(text, "{\"error\":\"io.otad.Refused\","
-					"\"parameters\":{\"kind\":\"busy\"") == text;
+		if (strstr(text, "{\"error\":\"io.otad.Refused\","
+				 "\"parameters\":{\"kind\":\"busy\"") == text) {
+			refused++;
+			assert_null(control_receive(fx, fds[i]));
+		}
 		free(text);
 	}
 	assert_int_equal(served, CONTROL_MAX_CLIENTS);
@@ -349,17 +371,26 @@ static void the_65th_client_is_told_so(void **state)
 		close(fds[i]);
 }
 
-/* A child as another user holds as many connections as it gets. */
-static unsigned connections_held_by(struct control_fixture *fx, uid_t uid,
-				    unsigned tries)
+/* A child as another user that holds connections until it may go. */
+struct holder {
+	pid_t pid;
+	int told, release; /* pipes: how many it holds, and the end of that */
+};
+
+static unsigned start_holder(struct control_fixture *fx, struct holder *holder,
+			     uid_t uid, unsigned tries)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	pid_t pid = fork();
-	int status;
+	int told[2], release[2];
+	unsigned char held = 0;
 
-	if (pid == 0) {
-		unsigned held = 0;
-
+	assert_int_equal(pipe2(told, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(pipe2(release, O_CLOEXEC), 0);
+	holder->told = told[0];
+	holder->release = release[1];
+	holder->pid = fork();
+	if (holder->pid == 0) {
+		close(release[1]);
 		strcpy(address.sun_path, fx->path);
 		if (setgroups(0, NULL) < 0 || setgid(uid) < 0 || setuid(uid) < 0)
 			_exit(255);
@@ -374,17 +405,56 @@ static unsigned connections_held_by(struct control_fixture *fx, uid_t uid,
 			held += read(fd, reply, 15) == 15 &&
 				strncmp(reply, "{\"parameters\"", 13) == 0;
 		}
-		_exit((int)held);
+		if (write(told[1], &held, 1) < 0)
+			_exit(253);
+		_exit(read(release[0], &held, 1) == 0 ? 0 : 252);
 	}
+	close(told[1]);
+	close(release[0]);
 	for (;;) {
-		struct ota_error err;
+		ssize_t got = read(holder->told, &held, 1);
 
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			break;
-		loop_run_once(fx->loop, 10, &err);
+		if (got >= 0) {
+			assert_int_equal(got, 1);
+			return held;
+		}
+		assert_true(loop_run_once(fx->loop, 10, NULL));
 	}
+}
+
+static void end_holder(struct control_fixture *fx, struct holder *holder)
+{
+	close(holder->told);
+	close(holder->release);
+	assert_int_equal(waitpid(holder->pid, NULL, 0), holder->pid);
 	control_settle(fx);
-	return (unsigned)WEXITSTATUS(status);
+}
+
+static unsigned connections_held_by(struct control_fixture *fx, uid_t uid,
+				    unsigned tries)
+{
+	struct holder holder;
+	unsigned held = start_holder(fx, &holder, uid, tries);
+
+	end_holder(fx, &holder);
+	return held;
+}
+
+static void a_stranger_finds_no_place_among_64(void **state)
+{
+	struct control_fixture *fx = *state;
+	int fds[CONTROL_MAX_CLIENTS];
+
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(fds); i++) {
+		fds[i] = control_dial(fx);
+		control_send(fx, fds[i], watch, sizeof(watch));
+		free(control_receive(fx, fds[i]));
+	}
+	assert_int_equal(connections_held_by(fx, NOBODY, 1), 0);
+	for (size_t i = 0; i < OTA_ARRAY_SIZE(fds); i++)
+		close(fds[i]);
 }
 
 static void one_stranger_cannot_take_all_places(void **state)
@@ -396,6 +466,21 @@ static void one_stranger_cannot_take_all_places(void **state)
 	assert_int_equal(connections_held_by(fx, NOBODY, 30),
 			 CONTROL_MAX_STRANGERS_PER_UID);
 	assert_int_equal(connections_held_by(fx, 0, 30), 30);
+}
+
+static void strangers_together_leave_places(void **state)
+{
+	struct control_fixture *fx = *state;
+	struct holder holders[3];
+
+	if (geteuid() != 0)
+		skip();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(start_holder(fx, &holders[i], 5000 + i, 16), 16);
+	assert_int_equal(connections_held_by(fx, 6000, 1), 0);
+	assert_int_equal(connections_held_by(fx, 0, 16), 16);
+	for (unsigned i = 3; i > 0; i--)
+		end_holder(fx, &holders[i - 1]);
 }
 
 /* ---- who does not read ---- */
@@ -540,6 +625,18 @@ static void a_client_that_reads_no_answers_is_asked_no_more(void **state)
 	close(fd);
 }
 
+/* So many connections, and most have nothing to say for hours. */
+static void a_buffer_that_is_empty_holds_no_memory(void **state)
+{
+	struct buffer buffer = { 0 };
+
+	assert_true(buffer_append(&buffer, "answer", 6));
+	buffer_consume(&buffer, 2);
+	assert_memory_equal(buffer_data(&buffer), "swer", 4);
+	buffer_consume(&buffer, 4);
+	assert_null(buffer.data);
+}
+
 /* ---- the name of the socket ---- */
 
 static void everybody_may_connect(void **state)
@@ -561,6 +658,36 @@ static void a_socket_that_is_served_is_left_alone(void **state)
 	assert_int_equal(err.kind, OTA_ERROR_BUSY);
 	assert_non_null(strstr(err.text, fx->path));
 	expect_served(fx);
+}
+
+/* Its queue is full: it has its hands full, and is there all the same. */
+static void so_is_one_that_is_served_slowly(void **state)
+{
+	struct control_fixture *fx = *state;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int server = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct ota_error err = OTA_ERROR_INIT;
+	int fds[8];
+	size_t n = 0;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/busy",
+		 fx->folder);
+	assert_int_equal(bind(server, (struct sockaddr *)&address,
+			      sizeof(address)),
+			 0);
+	assert_int_equal(listen(server, 0), 0);
+	do
+		fds[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	while (connect(fds[n++], (struct sockaddr *)&address,
+		       sizeof(address)) == 0 &&
+	       n < OTA_ARRAY_SIZE(fds));
+	assert_int_equal(errno, EAGAIN);
+	assert_null(control_new(fx->loop, fx->updater, address.sun_path, &err));
+	assert_int_equal(err.kind, OTA_ERROR_BUSY);
+	while (n > 0)
+		close(fds[--n]);
+	close(server);
+	unlink(address.sun_path);
 }
 
 static void a_socket_that_nobody_serves_is_replaced(void **state)
@@ -640,15 +767,20 @@ int main(void)
 		TEST(half_a_call_is_none),
 		TEST(others_may_look_but_not_touch),
 		TEST(root_the_daemons_user_and_its_group_are_trusted),
+		TEST(without_the_group_no_group_is_trusted),
 		TEST(an_idle_client_makes_room),
 		TEST(the_65th_client_is_told_so),
+		TEST(a_stranger_finds_no_place_among_64),
 		TEST(one_stranger_cannot_take_all_places),
+		TEST(strangers_together_leave_places),
 		TEST(a_watcher_that_does_not_read_is_ended_with_an_error),
 		TEST(many_changes_at_once_do_not_end_a_good_watcher),
 		TEST(progress_alone_ends_nobodys_watch),
 		TEST(a_client_that_reads_no_answers_is_asked_no_more),
+		cmocka_unit_test(a_buffer_that_is_empty_holds_no_memory),
 		TEST(everybody_may_connect),
 		TEST(a_socket_that_is_served_is_left_alone),
+		TEST(so_is_one_that_is_served_slowly),
 		TEST(a_socket_that_nobody_serves_is_replaced),
 		TEST(what_is_no_socket_is_not_removed),
 		TEST(a_folder_that_is_missing_and_a_path_too_long_are_errors),

@@ -16,6 +16,7 @@
 #include "otad/base/log.h"
 #include "otad/control/control.h"
 
+#include "../../src/control/metrics-text.h"
 #include "fake/loop.h"
 #include "fake/updater.h"
 #include "support/fail-malloc.h"
@@ -208,6 +209,28 @@ static void without_memory_there_is_no_socket(void **state)
 	control_free(control);
 }
 
+/* A module that is left out would look like one that is gone. */
+static void without_memory_there_are_no_metrics_rather_than_half(void **state)
+{
+	struct fixture *fx = *state;
+	struct metrics_counts counts = { 0 };
+	size_t whole_bytes, size;
+	char *whole = metrics_text(fx->updater, &counts, &whole_bytes);
+	char *text = NULL;
+
+	assert_non_null(whole);
+	for (long count = 0; !text; count++) {
+		assert_true(count < MAX_ALLOCATIONS);
+		fail_malloc_after(count);
+		text = metrics_text(fx->updater, &counts, &size);
+		fail_malloc_after(-1);
+	}
+	assert_string_equal(text, whole);
+	free(whole);
+	free(text);
+	metrics_counts_done(&counts);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -216,6 +239,7 @@ int main(void)
 		TEST(memory_that_runs_out_costs_one_client_at_most),
 		TEST(memory_that_runs_out_costs_one_watch_at_most),
 		TEST(without_memory_there_is_no_socket),
+		TEST(without_memory_there_are_no_metrics_rather_than_half),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "otad/base/log.h"
 #include "otad/control/control.h"
 
 #include "../../src/control/limits.h"
@@ -282,6 +283,49 @@ static void a_shortage_of_descriptors_is_waited_out(void **state)
 	assert_int_equal(recv(fx->fd, &byte, 1, MSG_DONTWAIT), 1);
 }
 
+static unsigned count_lines(FILE *file)
+{
+	unsigned lines = 0;
+	int c;
+
+	rewind(file);
+	while ((c = fgetc(file)) != EOF)
+		lines += c == '\n';
+	return lines;
+}
+
+static void break_the_protocol(struct fixture *fx)
+{
+	say(fx, "no call");
+	close(fx->fd);
+	pump(fx);
+	dial(fx);
+}
+
+/* On standard error, where the log of a test goes. */
+static void mistakes_of_clients_fill_no_log(void **state)
+{
+	struct fixture *fx = *state;
+	int before = dup(STDERR_FILENO);
+	FILE *log = tmpfile();
+	unsigned at_once, later;
+
+	assert_non_null(log);
+	assert_int_equal(dup2(fileno(log), STDERR_FILENO), STDERR_FILENO);
+	log_open(LOG_TARGET_STDERR, LOG_LEVEL_INFO);
+	for (unsigned i = 0; i < 20; i++)
+		break_the_protocol(fx);
+	at_once = count_lines(log);
+	fake_loop_advance(fx->loop, CONTROL_COMPLAINT_MS);
+	break_the_protocol(fx);
+	later = count_lines(log);
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	close(before);
+	fclose(log);
+	assert_int_equal(at_once, 1);
+	assert_int_equal(later, 2);
+}
+
 static int waiting_to_be_read(struct fixture *fx)
 {
 	int waiting = 0;
@@ -388,6 +432,7 @@ int main(void)
 		TEST(a_watcher_that_reads_again_stays),
 		TEST(a_watcher_that_reads_some_stays_too),
 		TEST(a_shortage_of_descriptors_is_waited_out),
+		TEST(mistakes_of_clients_fill_no_log),
 		TEST(without_clients_nothing_wakes_the_loop),
 		TEST(a_client_that_cannot_be_watched_is_not_kept),
 		TEST(no_socket_is_left_by_a_control_that_could_not_be_made),

@@ -15,6 +15,8 @@
 #include "otad/base/json.h"
 #include "otad/base/loop.h"
 
+#include "../../src/control/limits.h"
+#include "../../src/control/stream.h"
 #include "fake/updater.h"
 #include "support/control-fixture.h"
 
@@ -170,6 +172,7 @@ static void status_is_the_updaters(void **state)
 	status->hold_reason = "inventory";
 	status->hold_until_ms = 1795248000001;
 	status->jobs = 3;
+	status->trial = true;
 	reply = control_ask(fx, "{\"method\":\"io.otad.GetStatus\"}");
 	assert_string_equal(
 		json_text(reply),
@@ -177,7 +180,7 @@ static void status_is_the_updaters(void **state)
 		"\"connected\":true,\"connection_changed_ms\":1795248000000,"
 		"\"automatic\":true,\"held\":true,\"hold_reason\":\"inventory\","
 		"\"hold_until_ms\":1795248000001,\"devices\":1,\"modules\":1,"
-		"\"jobs\":3,\"reports_waiting\":0,\"trial\":false}}");
+		"\"jobs\":3,\"reports_waiting\":0,\"trial\":true}}");
 	json_free(reply);
 }
 
@@ -374,6 +377,71 @@ static void a_long_list_comes_in_parts_and_whole(void **state)
 	/* The connection is free for the next call. */
 	assert_true(control_is_silent(fx, fd));
 	close(fd);
+}
+
+/* More than the kernel and we would hold for somebody who does not read. */
+static void a_long_list_waits_for_its_reader(void **state)
+{
+	static const char call[] = "{\"method\":\"io.otad.ListModules\",\"more\":true}";
+	enum { MANY = 2000 };
+	struct control_fixture *fx = *state;
+	OTA_CLEANUP(freep) unsigned *counts = calloc(MANY, sizeof(*counts));
+	int fd;
+
+	assert_non_null(counts);
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[80];
+
+		snprintf(name, sizeof(name), "meter-%u-%050d", i, 0);
+		fake_updater_add(fx->updater, name, name, name, name);
+	}
+	fd = control_dial(fx);
+	assert_true(control_send(fx, fd, call, sizeof(call)));
+	control_settle(fx);
+	while (read_part(fx, fd, "modules", "device", counts))
+		control_settle(fx);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(counts[i], 1);
+	close(fd);
+}
+
+/* A device comes whole: this one is longer than a reply may be. */
+static void a_reply_has_a_bound_whatever_is_in_it(void **state)
+{
+	struct control_fixture *fx = *state;
+	struct json_object *reply;
+	char name[64];
+
+	for (unsigned i = 0; i < 4000; i++) {
+		snprintf(name, sizeof(name), "a-module-of-a-long-name-%u", i);
+		fake_updater_add(fx->updater, "self", NULL, name, "1.0.0");
+	}
+	reply = control_ask(fx, "{\"method\":\"io.otad.ListModules\"}");
+	assert_string_equal(control_error(reply), SERVICE "ExpectedMore");
+	json_free(reply);
+}
+
+/* Each has nothing to tell, but costs a look. */
+static void a_part_of_a_list_looks_at_so_many_devices(void **state)
+{
+	struct control_fixture *fx = *state;
+	struct control_stream *stream =
+		control_stream_new(STREAM_WATCH, NULL, NULL);
+	unsigned parts = 0;
+
+	assert_non_null(stream);
+	add_meters(fx, 300);
+	for (; !control_stream_is_listed(stream); parts++) {
+		struct ota_error err;
+		struct json_object *entries =
+			control_stream_next(stream, fx->updater,
+					    CONTROL_PART_ENTRIES, &err);
+
+		assert_int_equal(json_object_array_length(entries), 0);
+		json_free(entries);
+	}
+	assert_int_equal(parts, 3);
+	control_stream_free(stream);
 }
 
 static void remove_meters(struct control_fixture *fx, unsigned first,
@@ -596,8 +664,13 @@ static void a_watch_of_one_module_hears_of_no_other(void **state)
 	add_meters(fx, 1);
 	fake_updater_add(fx->updater, "self", NULL, "app", "1");
 	fake_updater_set_job(fx->updater, &job);
+	fake_updater_add(fx->updater, "meter-0", NULL, "app", "1");
+	job.device = "meter-0";
+	fake_updater_set_job(fx->updater, &job);
 	fd = start_watch(fx, "{\"device\":\"meter-0\",\"module\":\"mcu\"}");
 	expect_message(fx, fd, LISTED);
+	fake_updater_set_job(fx->updater, &job);
+	job.device = "self";
 	fake_updater_set_job(fx->updater, &job);
 	assert_true(control_is_silent(fx, fd));
 	job.device = "meter-0";
@@ -736,6 +809,22 @@ static void an_offer_for_nothing_in_particular_is_for_the_default_module(void **
 			    "{\"outcome\":\"installed\"}");
 	assert_string_equal(fake_updater_last_call(fx->updater),
 			    "offer self default 1 http://h/a - - " MD5);
+	json_free(reply);
+}
+
+/* Not for the gateway's, which has the same name. */
+static void a_device_without_the_default_module_must_be_told_which(void **state)
+{
+	struct control_fixture *fx = *state;
+	struct json_object *reply;
+
+	fake_updater_add(fx->updater, "self", NULL, "default", "1");
+	fake_updater_add(fx->updater, "meter", NULL, "mcu", "1");
+	reply = control_ask(fx, OFFER_BEGIN
+			    "\"device\":\"meter\",\"url\":\"http://h/a\","
+			    "\"version\":\"1\",\"md5\":\"" MD5 "\"}}");
+	assert_string_equal(control_error(reply), SERVICE "InvalidParameter");
+	assert_int_equal(fake_updater_calls(fx->updater), 0);
 	json_free(reply);
 }
 
@@ -960,6 +1049,9 @@ int main(void)
 		TEST(lists_and_watches_of_an_unknown_device_are_not_found),
 		TEST(a_list_too_long_for_one_reply_wants_more),
 		TEST(a_long_list_comes_in_parts_and_whole),
+		TEST(a_long_list_waits_for_its_reader),
+		TEST(a_reply_has_a_bound_whatever_is_in_it),
+		TEST(a_part_of_a_list_looks_at_so_many_devices),
 		TEST(devices_that_go_do_not_hide_others),
 		TEST(a_list_goes_on_from_where_it_was_as_near_as_can_be),
 		TEST(history_is_the_last_oldest_first),
@@ -973,6 +1065,7 @@ int main(void)
 		TEST(a_refusal_says_its_kind_and_why),
 		TEST(an_offer_reaches_the_updater_whole),
 		TEST(an_offer_for_nothing_in_particular_is_for_the_default_module),
+		TEST(a_device_without_the_default_module_must_be_told_which),
 		TEST(every_outcome_has_its_word),
 		TEST(a_wrong_parameter_is_named_and_nothing_happens),
 		TEST(a_reason_has_a_bound),

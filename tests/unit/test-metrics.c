@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "otad/base/file.h"
+#include "otad/base/log.h"
 
 #include "fake/loop.h"
 #include "fake/updater.h"
@@ -128,12 +129,14 @@ static void the_state_of_everything_is_told(void **state)
 
 	status->reports_waiting = 3;
 	status->jobs_in[JOB_STATE_DOWNLOADING] = 2;
+	status->jobs_in[JOB_STATE_SUCCEEDED] = 9; /* over: no job runs there */
 	status->held = true;
+	status->connected = false;
 	stats->connects = 4;
 	stats->uptime_ms = 1500;
 	fake_loop_settle(fx->loop);
 	expect_line(fx, "otad_info{version=\"1.0.0\",platform=\"hanqi\"} 1");
-	expect_line(fx, "otad_connected 1");
+	expect_line(fx, "otad_connected 0");
 	expect_line(fx, "otad_connection_changed_timestamp_seconds 1795248000");
 	expect_line(fx, "otad_held 1");
 	expect_line(fx, "otad_trial 0");
@@ -142,6 +145,7 @@ static void the_state_of_everything_is_told(void **state)
 	expect_line(fx, "otad_connects_total 4");
 	expect_line(fx, "otad_jobs{state=\"downloading\"} 2");
 	expect_line(fx, "otad_jobs{state=\"confirming\"} 0");
+	assert_int_equal(count_word(fx, "otad_jobs{state=\"succeeded\"}"), 0);
 	expect_line(fx, "otad_module_info{device=\"self\",module=\"app\","
 			"type=\"binary\",version=\"1.0\"} 1");
 	expect_line(fx, "otad_module_state{device=\"self\",module=\"app\","
@@ -167,7 +171,8 @@ static void ends_are_counted_by_module_and_class(void **state)
 {
 	struct fixture *fx = *state;
 	const struct update_counts counts = {
-		.succeeded = 3, .failed = 2, .bytes = 4096, .ms = 1250,
+		.succeeded = 3, .failed = 2, .rolled_back = 1,
+		.bytes = 4096, .ms = 1250,
 	};
 
 	fake_updater_add(fx->updater, "m1", "meter", "mcu", NULL);
@@ -187,6 +192,10 @@ static void ends_are_counted_by_module_and_class(void **state)
 			"result=\"succeeded\"} 3");
 	expect_line(fx, "otad_updates_total{device=\"m1\",module=\"mcu\","
 			"result=\"failed\"} 2");
+	expect_line(fx, "otad_updates_total{device=\"m1\",module=\"mcu\","
+			"result=\"rolled-back\"} 1");
+	/* The gateway's modules have lines of their own. */
+	assert_int_equal(count_word(fx, "{class=\"\""), 0);
 	expect_line(fx, "otad_update_bytes_total{device=\"m1\","
 			"module=\"mcu\"} 4096");
 	expect_line(fx, "otad_update_seconds_total{device=\"m1\","
@@ -341,6 +350,27 @@ static void many_ends_make_few_files(void **state)
 	expect_line(fx, "otad_jobs_total{result=\"succeeded\"} 601");
 }
 
+/* On standard error, where the log of a test goes. */
+static unsigned lines_said_in(struct fixture *fx, uint64_t ms)
+{
+	int before = dup(STDERR_FILENO);
+	FILE *log = tmpfile();
+	unsigned lines = 0;
+	int c;
+
+	assert_non_null(log);
+	assert_int_equal(dup2(fileno(log), STDERR_FILENO), STDERR_FILENO);
+	log_open(LOG_TARGET_STDERR, LOG_LEVEL_INFO);
+	fake_loop_advance(fx->loop, ms);
+	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
+	close(before);
+	rewind(log);
+	while ((c = fgetc(log)) != EOF)
+		lines += c == '\n';
+	fclose(log);
+	return lines;
+}
+
 static void a_folder_that_comes_later_gets_its_file(void **state)
 {
 	struct fixture *fx = *state;
@@ -348,7 +378,7 @@ static void a_folder_that_comes_later_gets_its_file(void **state)
 
 	snprintf(path, sizeof(path), "%s/later/otad.prom", fx->folder);
 	assert_true(metrics_set_path(fx->metrics, path, &fx->err));
-	fake_loop_advance(fx->loop, 2 * METRICS_INTERVAL_MS);
+	assert_int_equal(lines_said_in(fx, 2 * METRICS_INTERVAL_MS), 1);
 	assert_false(file_exists(path));
 	*strrchr(path, '/') = '\0';
 	assert_int_equal(mkdir(path, 0755), 0);
