@@ -115,6 +115,7 @@ static void sizes_and_times_are_short(void **state)
 	assert_string_equal(ctl_format_duration(999, text), "999 ms");
 	assert_string_equal(ctl_format_duration(119999, text), "119 s");
 	assert_string_equal(ctl_format_duration(120000, text), "2 min");
+	assert_string_equal(ctl_format_duration(5400000, text), "90 min");
 	assert_string_equal(ctl_format_duration(7200000, text), "2 h");
 	assert_string_equal(ctl_format_duration(3 * 86400000LL, text), "3 d");
 	assert_string_equal(ctl_format_clock(59, text), "0:59");

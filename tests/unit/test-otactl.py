@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import unicodedata
 import unittest
@@ -92,6 +93,53 @@ class FakeOtad:
         assert code == 0, f"the fake ended with {code}"
 
 
+class ScriptedOtad:
+    """A server that says what no otad would, in a thread: `play` gets this."""
+
+    def __init__(self, path, play):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(8)
+        self.connections = []
+        self.thread = threading.Thread(target=self.run, args=(play,))
+        self.thread.start()
+
+    def run(self, play):
+        try:
+            play(self)
+        except OSError:
+            pass  # otactl has gone
+
+    def take_call(self):
+        """A connection whose first call has come."""
+        self.listener.settimeout(DEADLINE_S)
+        connection = self.listener.accept()[0]
+        connection.settimeout(DEADLINE_S)
+        self.connections.append(connection)
+        while not connection.recv(65536).endswith(b"\0"):
+            pass
+        return connection
+
+    def end(self):
+        self.thread.join(DEADLINE_S)
+        for open_socket in (self.listener, *self.connections):
+            open_socket.close()
+
+
+def reply(parameters, **more):
+    return json.dumps({"parameters": parameters} | more).encode() + b"\0"
+
+
+def change(**job):
+    """What a watch is told."""
+    told = {"id": "7", "device": "self", "module": "app", "version": "1.2.0",
+            "state": "downloading", "progress_percent": 42}
+    return reply({"job": told | job}, continues=True)
+
+
+LISTED = reply({}, continues=True)
+
+
 class Running:
     """An otactl that is under way, its output a pipe or a terminal."""
 
@@ -145,12 +193,15 @@ class OtactlTest(unittest.TestCase):
         self.otad = FakeOtad(self.path)
 
         self.running = []
+        self.scripted = []
 
     def tearDown(self):
         for running in self.running:
             if running.process.poll() is None:
                 running.process.kill()
                 running.end()
+        for otad in self.scripted:
+            otad.end()
         self.otad.end()
         shutil.rmtree(self.folder)
 
@@ -164,6 +215,12 @@ class OtactlTest(unittest.TestCase):
         code, out, err = self.run_otactl(*arguments, **more)
         self.assertEqual((code, err), (0, ""))
         return out
+
+    def script(self, play):
+        """Another server; yields the options that lead to it."""
+        path = f"{self.folder}/scripted-{len(self.scripted)}"
+        self.scripted.append(ScriptedOtad(path, play))
+        return "--socket", path
 
     def start(self, *arguments, **more):
         self.running.append(Running(["--socket", self.path, *arguments], **more))
@@ -262,6 +319,42 @@ class OtactlTest(unittest.TestCase):
                                   timeout=DEADLINE_S)
         self.assertEqual(done.returncode, 1)
         self.assertIn("standard output", done.stderr)
+
+    def test_a_complaint_has_no_power_over_a_terminal(self):
+        code, _, err = self.run_otactl("\x1b[31mstatus")
+        self.assertEqual(code, 2)
+        self.assertNotIn("\x1b", err)
+
+    def test_who_answers_without_end_is_given_up(self):
+        def endless_reply(otad):
+            otad.take_call().sendall(b'{"parameters":' + b" " * (3 << 20))
+            otad.connections[-1].close()
+
+        def endless_list(otad):
+            connection = otad.take_call()
+            part = reply({"modules": ["x" * 250000]}, continues=True)
+            for _ in range((65 << 20) // len(part)):
+                connection.sendall(part)
+            connection.sendall(reply({"modules": []}))
+
+        for play, command in ((endless_reply, "stats"), (endless_list, "modules")):
+            code, _, err = self.run_otactl(*self.script(play), command)
+            self.assertEqual(code, 1)
+            self.assertIn("is longer than otad's ever are", err)
+
+    def test_completion_does_not_wait_for_an_otad_that_is_silent(self):
+        done = threading.Event()
+
+        def say_nothing(otad):
+            otad.take_call()
+            done.wait(DEADLINE_S)
+
+        arguments = self.script(say_nothing)
+        code, out, _ = self.run_otactl("--complete", "--", *arguments, "install",
+                                       "")
+        done.set()
+        self.assertEqual((code, out), (0, ""))
+        self.assertEqual(len(self.scripted[-1].connections), 1)
 
     # ---- what is asked of otad ----
 
@@ -415,6 +508,10 @@ class OtactlTest(unittest.TestCase):
             "    digest-mismatch: it differs",
             "2026-11-21 08:01:05  电表    1     2   65 s  rolled-back",
         ])
+        self.otad.tell("history", job="4", device="self", module="电表",
+                       version="2", state="succeeded", started_ms=1795248065001,
+                       ended_ms=1795248065000)  # the clock was set meanwhile
+        self.assertRegex(self.ok("history", "-n", "1"), r" 2   -     succeeded\n")
         self.assertEqual(len(self.ok("history", "-n", "1").splitlines()), 2)
         self.assertEqual(len(self.ok("history", "-d", "m").splitlines()), 1)
 
@@ -448,6 +545,56 @@ web          4          -        -
 meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
     timeout: no answer for 30 s
 """)
+
+    def test_status_says_what_is_not(self):
+        self.otad.tell("status", version="1.0.0", platform="hanqi",
+                       connected=False, connected_ms=1795248000000)
+        self.assertIn("not connected to hanqi since 2026-11-21 08:00:00\n",
+                      self.ok("status"))
+        self.otad.module()
+        self.assertEqual(json.loads(self.ok("status", "--json"))["modules"], [
+            {"device": "self", "module": "app", "type": "binary",
+             "version": "1.0.0"}])
+
+    def test_what_is_told_has_no_power_over_a_terminal(self):
+        self.otad.module(version="\x1b[31m1")
+        self.assertNotIn("\x1b", self.ok("modules"))
+
+    def test_more_than_all_takes_no_time(self):
+        self.otad.module()
+        self.otad.job(received=5 << 20)  # of four
+        self.assertNotIn("left", self.ok("status"))
+
+    def test_counts_stand_beside_their_names(self):
+        names = ["succeeded", "failed", "rolled_back", "offers", "rejects",
+                 "reports_sent", "connects", "disconnects"]
+        counts = {name: 101 + i for i, name in enumerate(names)}
+        arguments = self.script(
+            lambda otad: otad.take_call().sendall(reply(counts)))
+        lines = self.ok(*arguments, "stats").splitlines()
+        told = dict(line.strip().rsplit("  ", 1) for line in lines if "  1" in line)
+        self.assertEqual({name.strip(): int(count) for name, count in told.items()},
+                         {"updates succeeded": 101, "updates failed": 102,
+                          "updates rolled back": 103, "offers": 104,
+                          "unusable messages": 105, "reports sent": 106,
+                          "connected": 107, "disconnected": 108})
+
+    def test_one_device_is_listed_alone(self):
+        self.otad.module()
+        self.otad.module("mcu", device="m")
+        out = self.ok("device", "list", "--device", "m")
+        self.assertEqual([line.split()[0] for line in out.splitlines()],
+                         ["DEVICE", "m"])
+
+    def test_status_of_many_devices_shows_what_went_wrong(self):
+        self.otad.module()
+        for i in range(30):
+            self.otad.module("mcu", device=f"meter-{i}")
+        self.otad.job(device="meter-25", module="mcu", state="failed",
+                      error="timeout", waiting="for nothing any more")
+        out = self.ok("status")
+        self.assertIn("meter-25/mcu", out)
+        self.assertIn("    timeout\n", out)
 
     def test_status_of_many_devices_shows_those_that_matter(self):
         self.otad.module()
@@ -666,6 +813,37 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
                 told = f"otactl: app 1.2.0 {state}: why\n" if code else ""
                 self.assertEqual(running.end(), (code, "", told))
 
+    def test_a_state_of_a_newer_otad_is_no_end(self):
+        def play(otad):
+            watch = otad.take_call()
+            watch.sendall(LISTED)
+            otad.take_call().sendall(reply({"outcome": "started", "job": "7"}))
+            watch.sendall(change(state="levitating"))
+            watch.sendall(change(state="succeeded", progress_percent=100))
+
+        running = self.start(*self.script(play), "update", "app", *OFFER, "--wait")
+        running.wait_for("levitating 42%\n")
+        running.wait_for("succeeded 100%\n")
+        self.assertEqual(running.end()[0], 0)
+
+    def test_who_was_too_slow_is_told_anew(self):
+        def play(otad):
+            otad.take_call().sendall(LISTED + reply({}, error="io.otad.TooSlow"))
+            otad.take_call().sendall(change() + LISTED)
+
+        running = self.start(*self.script(play), "watch")
+        running.wait_for("downloading 42%\n")
+        running.process.send_signal(signal.SIGINT)
+        self.assertEqual(running.end()[0], 0)
+
+    def test_a_line_is_written_for_each_change_of_what_it_says(self):
+        self.otad.module()
+        running = self.start("watch")
+        self.otad.job(percent=250, message="first")
+        running.wait_for("downloading 100% first\n")  # more there is not
+        self.otad.job(percent=250, message="second")
+        running.wait_for("downloading 100% second\n")
+
     def test_waiting_with_json_writes_jobs_alone(self):
         running = self.wait_for_update("--json")
         self.otad.job(state="succeeded", percent=100)
@@ -744,10 +922,30 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
         self.otad.wait_call()
         self.otad.job(id="6", version="1.1.0", state="succeeded")
         self.otad.job(id="7", percent=3)
-        running.wait_for("1.2.0 downloading 3%\n")
+        self.assertNotIn("1.1.0", running.wait_for("1.2.0 downloading 3%\n").string)
         self.otad.job(id="7", state="failed", error="timeout")
         running.wait_for("failed")
         self.assertEqual(running.end()[0], 1)
+
+    def test_waiting_for_what_is_queued_is_for_one_module(self):
+        other = {"id": "9", "device": "self", "module": "web",
+                 "version": "1.2.0", "state": "failed"}
+
+        def play(otad):
+            otad.take_call().sendall(LISTED)
+            otad.take_call().sendall(reply({"outcome": "queued", "job": "6"}))
+            otad.connections[0].close()  # otad goes, and comes back
+            watch = otad.take_call()
+            watch.sendall(LISTED)
+            otad.take_call().sendall(
+                reply({"modules": [{"device": "self", "module": "web",
+                                    "job": other}]}))
+            otad.take_call().sendall(reply({"history": []}))
+            watch.sendall(change(state="succeeded"))
+
+        running = self.start(*self.script(play), "update", "app", *OFFER, "--wait")
+        running.wait_for("app 1.2.0 succeeded")
+        self.assertEqual(running.end()[0], 0)
 
     def test_what_is_installed_needs_no_waiting(self):
         self.otad.module()
@@ -766,6 +964,16 @@ meter-1/mcu  1          2        failed on 2020-01-01 00:00:00
         self.otad.job(state="succeeded", percent=100)
         running.wait_for("succeeded 100%\n")
         self.assertEqual(running.end(), (0, "", ""))
+
+    def test_checking_and_waiting_fails_with_what_is_offered(self):
+        self.otad.module()
+        self.otad.module(device="m")
+        self.otad.job(id="8", device="m")  # which goes on
+        running = self.start("check", "app", "--wait")
+        self.otad.wait_call()
+        self.otad.job(state="failed", message="why")
+        running.wait_for("failed 42% why\n")
+        self.assertEqual(running.end()[0], 1)
 
     def test_who_stops_waiting_is_told_that_the_update_goes_on(self):
         running = self.wait_for_update()
