@@ -29,6 +29,8 @@ import table
 
 # What the code prints of itself, and where it must stand.
 PRINTED = {"bounds": "docs/reliability.md", "diagram": "docs/architecture.md"}
+# Tests of tests/unit/ that are scripts, with the programs that they are given.
+SCRIPTS = {"otactl": ("otactl", "tests/unit/fake-otad")}
 DEADLINE_S = 180  # some mutants wait for ever
 PROGRAMS = ("otad", "otactl", "otad-launch", "tests/system/otad-1.0.1",
             "tests/system/otad-1.0.2")
@@ -57,6 +59,9 @@ def command(test, made):
     if name in PRINTED:
         return [sys.executable, str(ROOT / "tests/check-diagram.py"),
                 str(made.link(f"tests/print-{name}")), str(ROOT / PRINTED[name])]
+    if name in SCRIPTS:
+        return [sys.executable, str(ROOT / f"tests/unit/test-{name}.py"),
+                *(str(made.link(program)) for program in SCRIPTS[name]), *words]
     if name.endswith(".py"):
         made.lay_out(PROGRAMS, OTHERS)
         return [sys.executable, str(ROOT / "tests/system" / name),

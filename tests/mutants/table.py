@@ -2316,4 +2316,623 @@ static void confirm("""),
            "updater-signature", "src/update/runner-download.c",
            "	job->artifact = artifact_want(job->updater->artifacts, job->offer, sign,",
            "	job->artifact = artifact_want(job->updater->artifacts, job->offer, false,"),
+    Mutant("versions of a lost connection are sent again",
+           "outbox", "src/mqtt/outbox.c",
+           """		if (entry->message_class == OUTBOX_FLEETING ||
+		    entry->message_class == OUTBOX_VERSION)""",
+           "		if (entry->message_class == OUTBOX_FLEETING)"),
+    Mutant("what is in flight makes room",
+           "outbox", "src/mqtt/outbox.c",
+           """		if (!entry->in_flight) {
+			discard""",
+           """		if (true) {
+			discard"""),
+    Mutant("all that waits is looked at for each report",
+           "outbox", "src/mqtt/outbox.c",
+           "passed < OUTBOX_MAX_PASSED &&",
+           "true &&"),
+    Mutant("an answer while it is sent sends a report twice",
+           "outbox", "src/mqtt/outbox.c",
+           """	if (outbox->pumping)
+		return;
+""",
+           ""),
+    Mutant("anybody may read the reports",
+           "outbox", "src/mqtt/outbox-file.c",
+           "#define FILE_MODE 0600",
+           "#define FILE_MODE 0644"),
+    Mutant("a report kept over a restart has no QoS",
+           "outbox", "src/mqtt/outbox-file.c",
+           "	message.qos = (int)qos;",
+           "	message.qos = 0;"),
+    Mutant("a report of QoS 2 is taken from the disk",
+           "outbox", "src/mqtt/outbox-file.c",
+           "qos < 0 || qos > 1 ||",
+           "qos < 0 || qos > 2 ||"),
+    Mutant("a keep-alive that the library does not take is tried for ever",
+           "mqtt", "src/mqtt/mqtt.c",
+           """	if (seconds < KEEP_ALIVE_MIN_S)
+		return KEEP_ALIVE_MIN_S;
+""",
+           ""),
+    Mutant("a stop waits for the broker for ever",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           "		loop_timer_set(mqtt->stop_timer, timeout_ms);",
+           "		;"),
+    Mutant("what a lost connection owed is waited for",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           """	loop_timer_set(mqtt->answer_timer, LOOP_NEVER);
+	mqtt->state""",
+           "	mqtt->state"),
+    Mutant("a message that nobody acknowledges is waited for",
+           "mqtt-hostile", "src/mqtt/mqtt.c",
+           """		return ota_wrap(err, "publish to %s", topic);
+	if (!waits)
+		note_answer(mqtt);""",
+           """		return ota_wrap(err, "publish to %s", topic);"""),
+    Mutant("many large messages are one huge",
+           "mqtt-hostile", "src/mqtt/link.c",
+           """	if (link->packet_ended)
+		link->partial_begun = false;
+""",
+           ""),
+    Mutant("an address with its interface is a name",
+           "mqtt-hostile", "src/mqtt/link.c",
+           "	return inet_pton(AF_INET6, bare, &address) == 1;",
+           "	return inet_pton(AF_INET6, text, &address) == 1;"),
+    Mutant("a part of a name is a wildcard",
+           "mqtt-tls", "src/mqtt/tls.c",
+           """	X509_VERIFY_PARAM_set_hostflags(param,
+					X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+""",
+           ""),
+    Mutant("a broker may speak the TLS of old",
+           "mqtt-tls", "src/mqtt/tls.c",
+           """	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+""",
+           ""),
+    Mutant("the system's authorities count beside CaFile=",
+           "mqtt-tls", "src/mqtt/tls.c",
+           "	if (SSL_CTX_load_verify_file(ctx, ca_file) != 1)",
+           """	SSL_CTX_set_default_verify_paths(ctx);
+	if (SSL_CTX_load_verify_file(ctx, ca_file) != 1)"""),
+    Mutant("a terminal is asked for a pass phrase",
+           "mqtt-tls", "src/mqtt/tls.c",
+           """	SSL_CTX_set_default_passwd_cb(ctx, no_pass_phrase);
+""",
+           ""),
+    Mutant("a message comes behind the end",
+           "mqtt-tls", "src/mqtt/link-client.c",
+           """	link->packet_ended = true;
+	if (link->orphaned || link->failed)
+		return;
+	link->handler.message""",
+           """	link->packet_ended = true;
+	link->handler.message"""),
+    Mutant("the query of a redirect is logged",
+           "fetch-address", "src/fetch/address.c",
+           """	ota_wrap(err, "redirect to %s", log_url(to, shown, sizeof(shown)));""",
+           """	ota_wrap(err, "redirect to %s", to);"""),
+    Mutant("a redirect leaves TLS in capitals",
+           "fetch-address", "src/fetch/address.c",
+           """	if (strncasecmp(from, "https:", 6) == 0 &&""",
+           """	if (strncmp(from, "https:", 6) == 0 &&"""),
+    Mutant("a file server does not see our certificate",
+           "fetch-address", "src/fetch/transfer.c",
+           """		{ CURLOPT_SSLCERT, settings->cert_file },
+		{ CURLOPT_SSLKEY, settings->key_file },
+""",
+           ""),
+    Mutant("a path is resolved before it is asked for",
+           "fetch-address", "src/fetch/transfer.c",
+           """	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+""",
+           ""),
+    Mutant("the query of a url is logged where no answer came",
+           "fetch-address", "src/fetch/outcome.c",
+           """	ota_fail(&ret_result->err, meaning.kind, "%s: %s%s",
+		 log_url(url, shown, sizeof(shown)),""",
+           """	ota_fail(&ret_result->err, meaning.kind, "%s: %s%s",
+		 ((void)shown, url),"""),
+    Mutant("the query of a url is logged at a timeout",
+           "fetch-address", "src/fetch/outcome.c",
+           """	ota_fail(&ret_result->err, OTA_ERROR_TIMEOUT, "%s: %s within %g s",
+		 log_url(url, shown, sizeof(shown)),""",
+           """	ota_fail(&ret_result->err, OTA_ERROR_TIMEOUT, "%s: %s within %g s",
+		 ((void)shown, url),"""),
+    Mutant("a part beyond the end of a file is appended",
+           "fetch", "src/fetch/answer.c",
+           """	if (response->range.last_byte >= total)
+		return answer;
+""",
+           ""),
+    Mutant("416 to a whole file is tried again",
+           "fetch", "src/fetch/answer.c",
+           """	if (!question->ranged) {
+		answer.meaning = ANSWER_REFUSE;
+		return answer;
+	}
+""",
+           ""),
+    Mutant("a larger file is a part that does not fit",
+           "fetch", "src/fetch/answer.c",
+           "	if (question->first_byte > 0 && !same_content(question, response))",
+           "	if (!same_content(question, response))"),
+    Mutant("a long download is a late chunk",
+           "fetch", "src/fetch/transfer.c",
+           """		transfer->chunk_bytes = 0;
+		transfer->chunk_started_ms = now_ms;""",
+           "		transfer->chunk_bytes = 0;"),
+    Mutant("an interim answer speaks for the file",
+           "fetch", "src/fetch/transfer.c",
+           """	if (size >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
+		response_reset(&transfer->response);
+	else if""",
+           "	if"),
+    Mutant("connections stay open behind a download",
+           "fetch", "src/fetch/transfer.c",
+           "			 request->keep_connection ? 0L : 1L);",
+           "			 0L);"),
+    Mutant("each record of a download stays open",
+           "fetch", "src/fetch/save.c",
+           """	ok = start(fetch, SAVING_RECORD, fd, SYNC_ALL, fetch->record_path, err);
+	close(fd);""",
+           "	ok = start(fetch, SAVING_RECORD, fd, SYNC_ALL, fetch->record_path, err);"),
+    Mutant("each folder of a download stays open",
+           "fetch", "src/fetch/save.c",
+           """		   err);
+	close(dir_fd);
+	return ok;""",
+           """		   err);
+	return ok;"""),
+    Mutant("each download stays open",
+           "fetch", "src/fetch/sink.c",
+           """	if (sink->sync_fd >= 0)
+		close(sink->sync_fd);
+	if (sink->buffer)""",
+           "	if (sink->buffer)"),
+    Mutant("each download has all of MaxSpeed=",
+           "fetch-retry", "src/fetch/pace.c",
+           """	if (sharers > 1)
+		speed /= sharers;
+""",
+           ""),
+    Mutant("a server that knows no ranges knows them",
+           "fetch-headers", "src/fetch/headers.c",
+           """response->accepts_ranges = same(value, value_size, "bytes");""",
+           "response->accepts_ranges = true;"),
+    Mutant("a signature is asked for before Retry-After is over",
+           "fetch-text", "src/fetch/text.c",
+           "				      result->retry_after_ms, number));",
+           "				      0, number));"),
+    Mutant("what is there may be more than MaxSize=",
+           "fetch-resume", "src/fetch/download.c",
+           """	       record->bytes <= fetch->settings->max_size &&
+""",
+           ""),
+    Mutant("what is there needs room once more",
+           "fetch-resume", "src/fetch/sink.c",
+           "	have_bytes = (uint64_t)st.st_blocks * 512;",
+           "	have_bytes = 0;"),
+    Mutant("a signal ends a download",
+           "fetch-resume", "src/fetch/sink.c",
+           """		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return ota_fail_errno(err, errno, "write %s",
+					      sink->path);""",
+           """		if (size < 0)
+			return ota_fail_errno(err, errno, "write %s",
+					      sink->path);"""),
+    Mutant("the padding of a secret belongs to it",
+           "cloud-credentials", "src/cloud/tencent.c",
+           "		decoded--;",
+           "		;"),
+    Mutant("commands for devices of another gateway are taken",
+           "cloud-decode", "src/cloud/eztcloud.c",
+           """ &&
+	       !strcmp(name, username(cloud));
+}
+
+/* Section 5.3: `holder`""",
+           """;
+}
+
+/* Section 5.3: `holder`"""),
+    Mutant("a SHA-256 is kept as an MD5",
+           "cloud-decode", "src/cloud/fields.c",
+           """	struct digest *digest = alg == DIGEST_SHA256 ? &reader->offer->sha256 :
+						       &reader->offer->md5;""",
+           "	struct digest *digest = &reader->offer->md5;"),
+    Mutant("a topic may end in any way",
+           "cloud-decode", "src/cloud/identity.c",
+           """	    strncmp(topic, prefix, prefix_size) != 0 ||
+	    strcmp(topic + size - suffix_size, suffix) != 0)""",
+           "	    strncmp(topic, prefix, prefix_size) != 0)"),
+    Mutant("more than 100 percent are reported",
+           "cloud-encode", "src/cloud/encode.c",
+           """	if (complete.progress_percent > 100)
+		complete.progress_percent = 100;
+""",
+           ""),
+    Mutant("where there is no group, that of root is trusted",
+           "control-limits", "src/control/peer.c",
+           """	if (!rules->has_group)
+		return true;
+""",
+           ""),
+    Mutant("a stranger finds a place behind the last",
+           "control-limits", "src/control/server.c",
+           """	if (control->n_clients >= CONTROL_MAX_CLIENTS)
+		return false;
+	if (peer->trusted)
+		return true;""",
+           """	if (peer->trusted && control->n_clients < CONTROL_MAX_CLIENTS)
+		return true;"""),
+    Mutant("strangers together take all places",
+           "control-limits", "src/control/server.c",
+           """	return strangers < CONTROL_MAX_STRANGERS &&
+""",
+           """	return strangers + 1 > 0 &&
+"""),
+    Mutant("who is turned away stays connected",
+           "control-limits", "src/control/server.c",
+           """		turn_away(control, fd, &peer);
+		close(fd);""",
+           "		turn_away(control, fd, &peer);"),
+    Mutant("an otad that is busy loses its socket",
+           "control-limits", "src/control/listen.c",
+           """sizeof(address)) == 0 ||
+	    errno == EAGAIN)""",
+           "sizeof(address)) == 0)"),
+    Mutant("a client that is idle holds memory",
+           "control-limits", "src/control/buffer.c",
+           """		buffer_done(buffer);
+		return;""",
+           """		buffer->start += buffer->size;
+		buffer->size = 0;
+		return;"""),
+    Mutant("mistakes of clients fill the log",
+           "control-time", "src/control/server.c",
+           """	if (control->complained_ms != 0 &&
+	    now_ms < control->complained_ms + CONTROL_COMPLAINT_MS)
+		return;
+""",
+           ""),
+    Mutant("a long list does not wait for its reader",
+           "control", "src/control/client.c",
+           """ &&
+		       client->out.size <= CONTROL_LOW_OUT_BYTES;""",
+           ";"),
+    Mutant("a reply has no bound",
+           "control", "src/control/client.c",
+           "			     CONTROL_MAX_OUT_BYTES - client->out.size, err);",
+           "			     SIZE_MAX, err);"),
+    Mutant("a reply too long ends the connection",
+           "control", "src/control/call.c",
+           """	if (err.kind == OTA_ERROR_NO_SPACE &&
+""",
+           """	if (false &&
+"""),
+    Mutant("a watch begins with other modules, too",
+           "control", "src/control/stream.c",
+           """		    !control_stream_matches(walk->stream, view->job))
+			return true;""",
+           """		    false)
+			return true;"""),
+    Mutant("a watch of one module hears of others",
+           "control", "src/control/stream.c",
+           """	return is_wanted(stream->device, job->device) &&
+	       is_wanted(stream->module, job->module);""",
+           "	return is_wanted(stream->device, job->device);"),
+    Mutant("a part of a list looks at all devices",
+           "control", "src/control/stream.c",
+           """ ||
+	    walk->visited++ >= CONTROL_MAX_DEVICES) {""",
+           ") {"),
+    Mutant("the default module is looked for at the gateway",
+           "control", "src/control/update-method.c",
+           "	updater_each_module(updater, offer->device, take_default, &search);",
+           "	updater_each_module(updater, DEVICE_SELF, take_default, &search);"),
+    Mutant("an operator's offer is the cloud's",
+           "control", "src/control/update-method.c",
+           """	offer->source = OFFER_SOURCE_CONTROL;
+""",
+           ""),
+    Mutant("a trial is kept from operators",
+           "control", "src/control/views.c",
+           """json_add_bool(o, "trial", status->trial));""",
+           """json_add_bool(o, "trial", false));"""),
+    Mutant("the gateway counts as a device without a class",
+           "metrics", "src/control/metrics.c",
+           """	if (strcmp(job->device, DEVICE_SELF) != 0)
+		class""",
+           """	if (true)
+		class"""),
+    Mutant("a metrics file that cannot be written is told of each minute",
+           "metrics", "src/control/metrics.c",
+           "	if (!ok && !metrics->failing)",
+           "	if (!ok)"),
+    Mutant("who is connected is held",
+           "metrics", "src/control/metrics-text.c",
+           "		  status->held);",
+           "		  status->connected);"),
+    Mutant("what has ended is a job that runs",
+           "metrics", "src/control/metrics-text.c",
+           """		if (job_state_is_terminal((enum job_state)state))
+			continue;
+""",
+           ""),
+    Mutant("what failed is counted as rolled back",
+           "metrics", "src/control/metrics-text.c",
+           "			[METRICS_ROLLED_BACK] = row->counts.rolled_back,",
+           "			[METRICS_ROLLED_BACK] = row->counts.failed,"),
+    Mutant("half of the metrics are all of them",
+           "control-memory", "src/control/metrics-text.c",
+           "	complete = !rows->out_of_memory && !ferror(out);",
+           "	complete = true;"),
+    Mutant("a broken disk is a mistake in the configuration",
+           "config-files", "src/config/files.c",
+           "	return sys_errno == EIO || sys_errno == EMFILE ||",
+           "	return sys_errno == EMFILE ||"),
+    Mutant("the first Platform= wins",
+           "config-files", "src/config/document.c",
+           """	for (size_t i = section ? section->n_entries : 0; i > 0; i--) {
+		if (!strcmp(section->entries[i - 1].key, key))
+			return &section->entries[i - 1];
+	}""",
+           """	for (size_t i = 0; section && i < section->n_entries; i++) {
+		if (!strcmp(section->entries[i].key, key))
+			return &section->entries[i];
+	}"""),
+    Mutant("a configuration with mistakes has not been written",
+           "config-files", "src/config/config.c",
+           "		build->problems.report->n_problems == MISSING_PROBLEMS;",
+           "		true;"),
+    Mutant("sizes have no upper bound",
+           "config-broken", "src/config/values.c",
+           """	if (!units_parse_size(entry->value, &bytes) || bytes < key->min ||
+	    bytes > key->max)""",
+           "	if (!units_parse_size(entry->value, &bytes) || bytes < key->min)"),
+    Mutant("StallTimeout=0 is taken",
+           "config-broken", "src/config/settings.c",
+           """"a time from 1s to 1h, like 30s", SECOND_MS, HOUR_MS },""",
+           """"a time from 1s to 1h, like 30s", 0, HOUR_MS },"""),
+    Mutant("ConfirmTimeout=0 is taken",
+           "config-broken", "src/config/settings.c",
+           """FIELD(config_update, confirm_timeout_ms),
+	  "a time from 1s to 1d, like 5min", SECOND_MS, DAY_MS },""",
+           """FIELD(config_update, confirm_timeout_ms),
+	  "a time from 1s to 1d, like 5min", 0, DAY_MS },"""),
+    Mutant("a certificate for downloads needs no key",
+           "config-broken", "src/config/settings.c",
+           """	set_section(section, download_keys, download, &build->problems);
+	check_key_pair(section, &build->problems);""",
+           "	set_section(section, download_keys, download, &build->problems);"),
+    Mutant("credentials lie in whatever folder otad is started in",
+           "config", "src/config/values-text.c",
+           "	} else if (!directory || *directory != '/') {",
+           "	} else if (!directory) {"),
+    Mutant("what a program has started is not asked to end",
+           "process", "src/base/process.c",
+           "		kill(-process->pid, SIGTERM);",
+           "		kill(process->pid, SIGTERM);"),
+    Mutant("all signals stay blocked behind a program",
+           "process", "src/base/spawn.c",
+           """	why = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);""",
+           "	why = errno;"),
+    Mutant("long work without end holds deferred work back",
+           "loop", "src/base/loop.c",
+           "	if (loop->was_long && !loop->gave_way) {",
+           "	if (loop->was_long) {"),
+    Mutant("a short timer may be late by a quarter of a second",
+           "loop", "src/base/loop.c",
+           "slack_us ? slack_us : 1);",
+           "slack_us);"),
+    Mutant("a timer of a week may be late by half a day",
+           "loop", "src/base/loop.c",
+           """		if (slack_us > MAX_SLACK_USEC)
+			slack_us = MAX_SLACK_USEC;
+""",
+           ""),
+    Mutant("the watchdog is fed in the last moment",
+           "loop", "src/base/loop.c",
+           "loop->watchdog_period_ms = limit_us / 2 / USEC_PER_MSEC;",
+           "loop->watchdog_period_ms = limit_us / USEC_PER_MSEC;"),
+    Mutant("the service manager is not told of a reload",
+           "loop", "src/base/notify.c",
+           """	sd_notifyf(0, "RELOADING=1\\nWATCHDOG=1\\nMONOTONIC_USEC=%llu",""",
+           """	sd_notifyf(0, "WATCHDOG=1\\nMONOTONIC_USEC=%llu","""),
+    Mutant("a signal fails a read",
+           "file", "src/base/file.c",
+           """		n = read(fd, data + size, room - size);
+		if (n < 0 && errno == EINTR)
+			continue;
+""",
+           """		n = read(fd, data + size, room - size);
+"""),
+    Mutant("a signal fails a write",
+           "file", "src/base/file.c",
+           """		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+""",
+           """		ssize_t n = write(fd, data, size);
+
+"""),
+    Mutant("a close that fails is no failure",
+           "file", "src/base/file.c",
+           """	if (close(fd) < 0 && errno != EINTR && filled)
+		filled =""",
+           """	if (close(fd) < 0 && false)
+		filled ="""),
+    Mutant("a removal done before is not synced",
+           "file", "src/base/file.c",
+           """	if (unlinkat(place.dir_fd, place.name, 0) < 0 && errno != ENOENT)
+		return ota_fail_errno(err, errno, "remove %s", path);
+	/* Also""",
+           """	if (unlinkat(place.dir_fd, place.name, 0) < 0)
+		return errno == ENOENT || ota_fail_errno(err, errno, "remove %s", path);
+	/* Also"""),
+    Mutant("a draft that cannot be written stays",
+           "file", "src/base/file.c",
+           """	close(fd);
+	unlinkat(place.dir_fd, tmp, 0);
+	return -1;""",
+           """	close(fd);
+	return -1;"""),
+    Mutant("what is kept for root is room",
+           "file", "src/base/file-info.c",
+           "(uint64_t)fs.f_bavail",
+           "(uint64_t)fs.f_bfree"),
+    Mutant("the content of a file is all of it",
+           "sync", "src/base/sync.c",
+           """		.aio_lio_opcode = what == SYNC_CONTENT ? IOCB_CMD_FDSYNC
+						       : IOCB_CMD_FSYNC,""",
+           "		.aio_lio_opcode = IOCB_CMD_FDSYNC,"),
+    Mutant("a syncer leaves its part of the kernel behind",
+           "sync", "src/base/sync.c",
+           """	if (syncer->context)
+		syscall(SYS_io_destroy, syncer->context);
+""",
+           ""),
+    Mutant("a kernel that will not sync is asked each time",
+           "sync", "src/base/sync.c",
+           """	syncer->is_refused = true;
+""",
+           ""),
+    Mutant("a sync that was told is looked for for ever",
+           "sync", "src/base/sync.c",
+           """	(void)!read(fd, &one, sizeof(one));
+	if (count == 0)""",
+           "	if (count == 0)"),
+    Mutant("a check that is waited for never fails",
+           "otactl OtactlTest.test_checking_and_waiting_fails_with_what_is_offered", "src/otactl/follow.c",
+           "		finish(f, f->any_failed ? CTL_FAILED : CTL_DONE);",
+           "		finish(f, CTL_DONE);"),
+    Mutant("a check waits for other devices",
+           "otactl OtactlTest.test_checking_and_waiting_fails_with_what_is_offered", "src/otactl/cmd-update.c",
+           """	follow = ctl_follow_new(ctl, module.device ? module.device : DEVICE_SELF,
+				module.module, &err);
+	if (!follow)
+		return ctl_report(&err);
+	result""",
+           """	follow = ctl_follow_new(ctl, module.device,
+				module.module, &err);
+	if (!follow)
+		return ctl_report(&err);
+	result"""),
+    Mutant("who was too slow is told nothing more",
+           "otactl OtactlTest.test_who_was_too_slow_is_told_anew", "src/otactl/follow.c",
+           """	if (reply->error || !reply->continues)
+		return false;""",
+           """	if (reply->error || !reply->continues) {
+		finish(f, CTL_FAILED);
+		return false;
+	}"""),
+    Mutant("what is waited in front of is shown",
+           "otactl OtactlTest.test_waiting_for_what_is_queued_waits_for_that_version", "src/otactl/follow.c",
+           """		if (is_wanted(f, job))
+			ok = ok &&""",
+           """		if (true)
+			ok = ok &&"""),
+    Mutant("a version is waited for in any module",
+           "otactl OtactlTest.test_waiting_for_what_is_queued_is_for_one_module", "src/otactl/ended.c",
+           """		if (strcmp(ctl_field(view, "module"), module) == 0 &&
+		    strcmp""",
+           "		if (strcmp"),
+    Mutant("an answer has no bound",
+           "otactl OtactlTest.test_who_answers_without_end_is_given_up", "src/otactl/client.c",
+           "	if (client->size >= MAX_REPLY_BYTES)",
+           "	if (false)"),
+    Mutant("a list has no bound",
+           "otactl OtactlTest.test_who_answers_without_end_is_given_up", "src/otactl/client.c",
+           "	if (client->received_bytes > MAX_LIST_BYTES)",
+           "	if (false)"),
+    Mutant("an otad that is silent is waited for",
+           "otactl OtactlTest.test_completion_does_not_wait_for_an_otad_that_is_silent", "src/otactl/client.c",
+           "		ready = left > 0 ? poll(&poll_fd, 1, (int)left) : 0;",
+           "		ready = poll(&poll_fd, 1, -1);"),
+    Mutant("another otad is asked for completions",
+           "otactl OtactlTest.test_completion_does_not_wait_for_an_otad_that_is_silent", "src/otactl/complete.c",
+           "		c->ctl->options.socket = value;",
+           "		;"),
+    Mutant("a terminal obeys complaints",
+           "otactl OtactlTest.test_a_complaint_has_no_power_over_a_terminal", "src/otactl/otactl.c",
+           "		text = ctl_clean(raw);",
+           "		text = strdup(raw);"),
+    Mutant("a terminal obeys tables",
+           "otactl OtactlTest.test_what_is_told_has_no_power_over_a_terminal", "src/otactl/table.c",
+           "		row->cells[i] = ctl_clean(texts[i] && *texts[i] ? texts[i] : NOTHING);",
+           "		row->cells[i] = strdup(texts[i] && *texts[i] ? texts[i] : NOTHING);"),
+    Mutant("otactl shows failures that were rolled back",
+           "otactl OtactlTest.test_counts_stand_beside_their_names", "src/otactl/cmd-history.c",
+           """	put_stat(stats, "updates failed", "failed", STAT_COUNT);""",
+           """	put_stat(stats, "updates failed", "rolled_back", STAT_COUNT);"""),
+    Mutant("a clock that was set makes updates short",
+           "otactl OtactlTest.test_history_says_what_happened_and_why", "src/otactl/cmd-history.c",
+           "	if (started_ms > 0 && ended_ms >= started_ms)",
+           "	if (started_ms > 0)"),
+    Mutant("the modules of a status are a number",
+           "otactl OtactlTest.test_status_says_what_is_not", "src/otactl/cmd-status.c",
+           """	if (json_add(status, "modules", json_object_get(modules)) &&
+	    ctl_put_json(status))""",
+           "	if (ctl_put_json(status))"),
+    Mutant("who is not connected is",
+           "otactl OtactlTest.test_status_says_what_is_not", "src/otactl/cmd-status.c",
+           """"%sconnected to %s%s%s", connected ? "" : "not ",""",
+           """"%sconnected to %s%s%s", connected ? "" : "","""),
+    Mutant("among many devices failures are not shown",
+           "otactl OtactlTest.test_status_of_many_devices_shows_what_went_wrong", "src/otactl/cmd-status.c",
+           "	return job && !ctl_job_is_good(job);",
+           "	return job && !ctl_job_is_ended(job);"),
+    Mutant("what is waited for hides what went wrong",
+           "otactl OtactlTest.test_status_of_many_devices_shows_what_went_wrong", "src/otactl/job.c",
+           """	if (*error)
+		return asprintf""",
+           """	if (*error && !*waiting)
+		return asprintf"""),
+    Mutant("all devices are one",
+           "otactl OtactlTest.test_one_device_is_listed_alone", "src/otactl/cmd-device.c",
+           """	return !ctl->options.device ||
+	       strcmp(ctl->options.device, ctl_field(device, "name")) == 0;""",
+           "	return true;"),
+    Mutant("an unknown state is an end",
+           "otactl OtactlTest.test_a_state_of_a_newer_otad_is_no_end", "src/otactl/job.c",
+           "								  JOB_STATE_IDLE;",
+           "								  JOB_STATE_FAILED;"),
+    Mutant("more than 100 percent are shown",
+           "otactl OtactlTest.test_a_line_is_written_for_each_change_of_what_it_says", "src/otactl/job.c",
+           "	return percent < 0 ? 0 : percent > 100 ? 100 : (unsigned)percent;",
+           "	return (unsigned)percent;"),
+    Mutant("another message is no change",
+           "otactl OtactlTest.test_a_line_is_written_for_each_change_of_what_it_says", "src/otactl/view.c",
+           """"state", "message", "waiting", "error" };""",
+           """"state", "waiting", "error" };"""),
+    Mutant("more than all takes for ever",
+           "otactl OtactlTest.test_more_than_all_takes_no_time", "src/otactl/job.c",
+           """ || rate <= 0 || received < 0 ||
+	    total < received)""",
+           " || rate <= 0)"),
+    Mutant("an hour and a half is one hour",
+           "otactl-text", "src/otactl/text.c",
+           "	} else if (ms >= 2 * MS_PER_H) {",
+           "	} else if (ms >= MS_PER_H) {"),
+    Mutant("a probe goes through a proxy of the environment",
+           "fetch-text", "src/fetch/probe.c",
+           "	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);",
+           """	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, NULL);"""),
+    Mutant("the next version cannot speak to the service manager",
+           "loop", "src/base/notify.c",
+           """sd_notify(0, "READY=1")""",
+           """sd_notify(1, "READY=1")"""),
+    Mutant("hours without a byte make the speed limit overflow",
+           "fetch-retry", "src/fetch/pace.c",
+           """	if (elapsed_ms > MAX_ELAPSED_MS)
+		elapsed_ms = MAX_ELAPSED_MS;
+""",
+           ""),
 ]
