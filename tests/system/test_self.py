@@ -3,7 +3,9 @@
 import os
 import re
 import signal
+import subprocess
 import sys
+import threading
 
 import lab
 import nights
@@ -315,6 +317,37 @@ def test_sigterm_ends_it_cleanly_and_sighup_with_a_bad_file_changes_nothing(worl
     otad.process.send_signal(signal.SIGTERM)
     expect_equal(otad.process.wait(lab.DEADLINE_S), 0, "exit status")
     expect(not otad.socket.exists(), "the control socket is left")
+
+
+def test_its_folders_do_not_change_while_it_runs(world):
+    broker, _, otad = gateway(world, launched=False, supervise=False)
+    lab.stop(otad.process, signal.SIGTERM, lab.DEADLINE_S)
+    text = (otad.folder / "etc/otad.conf").read_text()
+    folder = world.folder / "own"
+    folder.mkdir()
+    config = folder / "otad.conf"
+
+    def write(state):
+        config.write_text(f"{text}\n[Paths]\nStateDirectory={folder}/{state}\n"
+                          f"RuntimeDirectory={folder}/run\n")
+
+    write("state")
+    mark = broker.mark()
+    # Not by the service manager, which would decide.
+    with subprocess.Popen(
+            [world.build / "otad", "--config", config], text=True,
+            stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"]}) as process:
+        late = threading.Timer(lab.DEADLINE_S, process.kill)
+        late.start()
+        broker.wait("heartbeat", lab.is_hanqi_heartbeat("1.0.0"), mark)
+        write("elsewhere")
+        process.send_signal(signal.SIGHUP)
+        expect(any("cannot change while otad runs" in line
+                   for line in process.stderr), "it has changed them")
+        process.send_signal(signal.SIGTERM)
+        expect_equal(process.wait(), 0, "exit status")
+        late.cancel()
+    expect(not (folder / "elsewhere").exists(), "another folder was made")
 
 
 if __name__ == "__main__":
