@@ -4,7 +4,7 @@
     mutants.py BUILD-FOLDER [--jobs N] [--only NAME]...
     mutants.py --check
 
-Each mutant of table.py is one source with one place changed, as a hurried hand
+Each mutant of table/ is one source with one place changed, as a hurried hand
 would: a ceiling that is forgotten, an error of the wrong class, a check left out
 on one way. It is compiled and linked with the rest of BUILD-FOLDER, and the test
 that must notice it is run; so are all of these tests with nothing broken, which
@@ -54,7 +54,7 @@ class Right:
 
 
 def command(test, made):
-    """What runs `test`, a line of table.py, with programs that were `made`."""
+    """What runs `test`, an entry of table/, with programs that were `made`."""
     name, *words = test.split()
     if name in PRINTED:
         return [sys.executable, str(ROOT / "tests/check-diagram.py"),
