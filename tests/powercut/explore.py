@@ -40,7 +40,7 @@ from judge import Judge, Told
 EMPTY, FURNISHED, FULL, CRASHED, RECOVERED = range(5)  # slots of the disk
 ERRORS = ("EIO", "ENOSPC", "EROFS")
 SHARES = 4  # of a long part, for so many processes
-SHARES_WAITING = 12  # of the cuts where each recovery takes seconds
+SHARES_WAITING = 24  # of the cuts where each recovery takes seconds
 # The corners of ordered and torn (bit 0: all metadata, bit 1: all data), and
 # some that chance decides; the other corners of stale are those of ordered, those of
 # loose tell nothing that chance does not.
@@ -193,7 +193,8 @@ class Explorer:
         for n in range(count + 1):
             states = [(n, model, seed) for model in self.options.models
                       for seed in self.seeds(n, model)]
-            yield from states[share::shares]
+            # By turns: some models and seeds have more to recover than others.
+            yield from states[(share + n) % shares::shares]
 
     def seeds(self, n, model):
         if model != "subset":
